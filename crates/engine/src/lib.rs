@@ -1,0 +1,2 @@
+//! Runs models.
+#![forbid(unsafe_code)]

@@ -1,0 +1,108 @@
+//! How numbers lie in memory: the ggml tensor types, one file each.
+//!
+//! A format's file holds everything that is known about it: the block layout, the scalar decode (the oracle of every
+//! faster path), how it is packed for the matrix kernels, and how a packed group is turned back into integers in
+//! registers. Adding a format touches that file and the table below.
+
+mod bf16;
+mod f16;
+mod f32;
+
+/// A tensor type of the GGUF format, named as ggml names it.
+///
+/// Numbers are stored in *blocks*: `block_len` consecutive weights of one row share `block_bytes` bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, non_camel_case_types)]
+pub enum Format {
+    F32,
+    F16,
+    BF16,
+    Q4_0,
+    Q4_1,
+    Q5_0,
+    Q5_1,
+    Q8_0,
+    Q2_K,
+    Q3_K,
+    Q4_K,
+    Q5_K,
+    Q6_K,
+    IQ4_NL,
+    IQ4_XS,
+    MXFP4,
+    TQ1_0,
+    TQ2_0,
+}
+
+/// What one format's file says of itself; the rows of [`TABLE`].
+struct Description {
+    format: Format,
+    name: &'static str,
+    /// The number of this type in a GGUF tensor header (`enum ggml_type`).
+    ggml_type: u32,
+    block_len: usize,
+    block_bytes: usize,
+    /// Decodes one block of `block_bytes` bytes into `block_len` values.
+    decode_block: fn(&[u8], &mut [f32]),
+}
+
+/// Every format, once.
+static TABLE: &[Description] = &[f32::DESCRIPTION, f16::DESCRIPTION, bf16::DESCRIPTION];
+
+impl Format {
+    fn description(self) -> &'static Description {
+        TABLE.iter().find(|d| d.format == self).expect("every format has a row in TABLE")
+    }
+
+    /// All formats, in the order of their ggml type numbers.
+    pub fn all() -> impl Iterator<Item = Format> {
+        TABLE.iter().map(|d| d.format)
+    }
+
+    /// The format with this number in a GGUF tensor header, or `None` if whit cannot read it.
+    pub fn from_ggml_type(ggml_type: u32) -> Option<Format> {
+        TABLE.iter().find(|d| d.ggml_type == ggml_type).map(|d| d.format)
+    }
+
+    /// ggml's name, for example `Q4_K`.
+    pub fn name(self) -> &'static str {
+        self.description().name
+    }
+
+    /// Weights per block; every row is a whole number of blocks.
+    pub fn block_len(self) -> usize {
+        self.description().block_len
+    }
+
+    /// Bytes per block.
+    pub fn block_bytes(self) -> usize {
+        self.description().block_bytes
+    }
+
+    /// Bytes of one row of `cols` weights, or `None` if `cols` is not a whole number of blocks or the sum overflows.
+    pub fn row_bytes(self, cols: usize) -> Option<usize> {
+        let d = self.description();
+        if cols % d.block_len != 0 {
+            return None;
+        }
+        (cols / d.block_len).checked_mul(d.block_bytes)
+    }
+
+    /// Decodes whole blocks: `bytes` holds `out.len()` weights of this format.
+    ///
+    /// # Panics
+    /// If `out.len()` is not a whole number of blocks or `bytes` is not exactly their size.
+    pub fn decode(self, bytes: &[u8], out: &mut [f32]) {
+        let d = self.description();
+        assert_eq!(Some(bytes.len()), self.row_bytes(out.len()), "{} bytes do not hold {} {} weights", bytes.len(), out.len(), d.name);
+        for (block, values) in bytes.chunks_exact(d.block_bytes).zip(out.chunks_exact_mut(d.block_len)) {
+            (d.decode_block)(block, values);
+        }
+    }
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

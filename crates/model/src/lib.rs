@@ -1,0 +1,17 @@
+//! Reads models: GGUF and safetensors over a memory map, their configuration as a [`DecoderSpec`], tokenizer, chat template.
+//!
+//! Reads only: nothing here computes with weights, and nothing is written.
+
+pub mod arch;
+pub mod checkpoint;
+mod error;
+pub mod gguf;
+pub mod spec;
+pub mod template;
+pub mod tokenizer;
+
+pub use checkpoint::{Checkpoint, Config, Tensor};
+pub use error::ModelError;
+pub use spec::DecoderSpec;
+pub use template::ChatTemplate;
+pub use tokenizer::Tokenizer;

@@ -1,0 +1,3 @@
+//! whit.
+#![forbid(unsafe_code)]
+fn main() {}
