@@ -1,0 +1,19 @@
+//! What can go wrong when a model is loaded or a request is taken.
+
+/// Says what was wrong and what would mend it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The checkpoint is damaged or does not fit the specification.
+    #[error(transparent)]
+    Model(#[from] whit_model::ModelError),
+    /// The model does not fit the memory it was given.
+    #[error("{0}")]
+    DoesNotFit(String),
+    /// An option is out of range.
+    #[error("{0}")]
+    Option(String),
+    /// A request that cannot be served.
+    #[error("{0}")]
+    Request(String),
+}

@@ -1,0 +1,132 @@
+//! What goes into the engine and what comes out.
+
+use std::time::Duration;
+
+/// Names a request within its engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub(crate) u64);
+
+/// One prompt to continue.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Token ids, BOS included where the model wants it. Not empty.
+    pub prompt: Vec<u32>,
+    /// How the next token is chosen.
+    pub sampling: Sampling,
+    /// Most tokens to generate; `None`: until the context is full.
+    pub max_tokens: Option<usize>,
+    /// Tokens that end the answer; they are not part of its text.
+    pub stop_tokens: Vec<u32>,
+    /// Texts that end the answer; the answer is cut before the first of them, which is never streamed.
+    pub stop: Vec<String>,
+    /// Return the log-probability of each generated token and of this many most likely ones.
+    pub logprobs: Option<usize>,
+}
+
+impl Request {
+    /// A request with greedy sampling and no limits of its own.
+    pub fn new(prompt: Vec<u32>) -> Request {
+        Request { prompt, sampling: Sampling::default(), max_tokens: None, stop_tokens: vec![], stop: vec![], logprobs: None }
+    }
+}
+
+/// How the next token is chosen from the logits. The default is greedy.
+///
+/// Applied in this order: logit bias, penalties, then (unless the temperature is 0) temperature, top-k, top-p, min-p, draw.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sampling {
+    /// 0 takes the most likely token.
+    pub temperature: f32,
+    /// Keep this many most likely tokens; 0 keeps all.
+    pub top_k: usize,
+    /// Keep the smallest set of most likely tokens with at least this probability; 1 keeps all.
+    pub top_p: f32,
+    /// Drop tokens less likely than this share of the most likely one; 0 keeps all.
+    pub min_p: f32,
+    /// Divides positive and multiplies negative logits of tokens seen in prompt or answer (Keskar et al., 2019); 1 is off.
+    pub repetition_penalty: f32,
+    /// Subtracted once from the logit of every token seen in the answer; 0 is off.
+    pub presence_penalty: f32,
+    /// Subtracted for each time a token was seen in the answer; 0 is off.
+    pub frequency_penalty: f32,
+    /// Added to logits before anything else.
+    pub logit_bias: Vec<(u32, f32)>,
+    /// Seed of the draw; the same seed, prompt and sampling give the same answer, whatever else is in the batch.
+    pub seed: u64,
+}
+
+impl Default for Sampling {
+    fn default() -> Sampling {
+        Sampling {
+            temperature: 0.0,
+            top_k: 0,
+            top_p: 1.0,
+            min_p: 0.0,
+            repetition_penalty: 1.0,
+            presence_penalty: 0.0,
+            frequency_penalty: 0.0,
+            logit_bias: vec![],
+            seed: 0,
+        }
+    }
+}
+
+/// What a step brought.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A token was generated. Its text may come later, with the token that completes a character or rules out a stop text.
+    Token {
+        /// Whose.
+        request: RequestId,
+        /// Its id.
+        id: u32,
+        /// Text that is now certain; may be empty. (Empty always, if the engine was loaded without a tokenizer.)
+        text: String,
+        /// If asked for: the token's own log-probability, then the most likely ones.
+        logprobs: Option<TokenLogprob>,
+    },
+    /// The request is over and its memory free.
+    Finished {
+        /// Whose.
+        request: RequestId,
+        /// The last piece of text: held back for a stop text that did not come.
+        text: String,
+        /// Why it ended.
+        reason: FinishReason,
+        /// What it took.
+        usage: Usage,
+    },
+}
+
+/// Log-probabilities (natural, over the full vocabulary, before temperature and cuts) at one generated token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenLogprob {
+    /// Of the chosen token.
+    pub logprob: f32,
+    /// The most likely tokens, best first.
+    pub top: Vec<(u32, f32)>,
+}
+
+/// Why a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinishReason {
+    /// A stop token or stop text.
+    Stop,
+    /// `max_tokens`, or the context is full.
+    Length,
+}
+
+/// What a request took.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Of these, how many were found in the cache.
+    pub cached_tokens: usize,
+    /// Tokens generated, the stop token included.
+    pub generated_tokens: usize,
+    /// From submission to the first generated token.
+    pub time_to_first_token: Duration,
+    /// From the first generated token to the last.
+    pub decode_time: Duration,
+}
