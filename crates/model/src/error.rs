@@ -1,6 +1,6 @@
 //! What can be wrong with a model on disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A model that cannot be read, said so that a person can mend it: which file, which item, what was wrong, what to do.
 #[derive(Debug, thiserror::Error)]
@@ -44,4 +44,36 @@ pub enum ModelError {
         /// What to do about it.
         mend: String,
     },
+}
+
+impl ModelError {
+    pub(crate) fn malformed(path: &Path, item: impl Into<String>, problem: impl Into<String>) -> ModelError {
+        ModelError::Malformed { path: path.to_owned(), item: item.into(), problem: problem.into() }
+    }
+
+    pub(crate) fn unsupported(path: &Path, item: impl Into<String>, problem: impl Into<String>) -> ModelError {
+        ModelError::Unsupported { path: path.to_owned(), item: item.into(), problem: problem.into() }
+    }
+
+    pub(crate) fn missing(path: &Path, item: impl Into<String>, mend: impl Into<String>) -> ModelError {
+        ModelError::Missing { path: path.to_owned(), item: item.into(), mend: mend.into() }
+    }
+
+    /// What the system said when `path` was to be opened.
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> ModelError {
+        match source.kind() {
+            std::io::ErrorKind::NotFound => ModelError::missing(path, "the file", "check the path, or download it"),
+            _ => ModelError::Io { path: path.to_owned(), source },
+        }
+    }
+}
+
+/// A name from a file, fit for a message: one line, nothing a terminal would obey, and not much of it.
+pub(crate) fn shorten(name: &str) -> String {
+    const LIMIT: usize = 80;
+    let mut short: String = name.chars().take(LIMIT).flat_map(|c| c.escape_debug()).collect();
+    if name.chars().nth(LIMIT).is_some() {
+        short.push('…');
+    }
+    short
 }

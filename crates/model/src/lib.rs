@@ -6,6 +6,8 @@ pub mod arch;
 pub mod checkpoint;
 mod error;
 pub mod gguf;
+mod map;
+pub mod safetensors;
 pub mod spec;
 pub mod template;
 pub mod tokenizer;

@@ -1,0 +1,34 @@
+//! Files as bytes: the only `unsafe` of this crate.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use memmap2::Mmap;
+
+use crate::ModelError;
+use crate::checkpoint::FileBytes;
+
+/// Maps a whole file. Pages are read as they are touched.
+pub(crate) fn map(path: &Path) -> Result<FileBytes, ModelError> {
+    // Before opening: opening a pipe would wait for its writer.
+    let metadata = std::fs::metadata(path).map_err(|e| ModelError::io(path, e))?;
+    if !metadata.is_file() {
+        return Err(ModelError::malformed(
+            path,
+            "file",
+            "not a regular file; give a .gguf file or a Hugging Face folder",
+        ));
+    }
+    if metadata.len() == 0 {
+        return Err(ModelError::malformed(path, "file", "is empty; download it again"));
+    }
+    let file = File::open(path).map_err(|e| ModelError::io(path, e))?;
+    // SAFETY: The map is read-only and private to this process, so only another program that changes the file can break
+    // the promise that `&[u8]` does not change. If it overwrites bytes, numbers change under the model: the readers copy
+    // what they check (names, lengths) before they check it, and weights have no invalid values, so wrong answers are the
+    // worst of it. If it truncates the file, touching a page that is gone ends the process with SIGBUS: no memory is
+    // corrupted. Preventing either would take a copy of the whole model.
+    let map = unsafe { Mmap::map(&file) }.map_err(|e| ModelError::io(path, e))?;
+    Ok(Arc::new(map))
+}
