@@ -7,6 +7,21 @@
 mod bf16;
 mod f16;
 mod f32;
+mod iq4_nl;
+mod iq4_xs;
+mod mxfp4;
+mod q2_k;
+mod q3_k;
+mod q4_0;
+mod q4_1;
+mod q4_k;
+mod q5_0;
+mod q5_1;
+mod q5_k;
+mod q6_k;
+mod q8_0;
+mod tq1_0;
+mod tq2_0;
 
 /// A tensor type of the GGUF format, named as ggml names it.
 ///
@@ -46,8 +61,27 @@ struct Description {
     decode_block: fn(&[u8], &mut [f32]),
 }
 
-/// Every format, once.
-static TABLE: &[Description] = &[f32::DESCRIPTION, f16::DESCRIPTION, bf16::DESCRIPTION];
+/// Every format, once, in the order of their ggml type numbers.
+static TABLE: &[Description] = &[
+    f32::DESCRIPTION,
+    f16::DESCRIPTION,
+    q4_0::DESCRIPTION,
+    q4_1::DESCRIPTION,
+    q5_0::DESCRIPTION,
+    q5_1::DESCRIPTION,
+    q8_0::DESCRIPTION,
+    q2_k::DESCRIPTION,
+    q3_k::DESCRIPTION,
+    q4_k::DESCRIPTION,
+    q5_k::DESCRIPTION,
+    q6_k::DESCRIPTION,
+    iq4_nl::DESCRIPTION,
+    iq4_xs::DESCRIPTION,
+    bf16::DESCRIPTION,
+    tq1_0::DESCRIPTION,
+    tq2_0::DESCRIPTION,
+    mxfp4::DESCRIPTION,
+];
 
 impl Format {
     fn description(self) -> &'static Description {
@@ -105,4 +139,14 @@ impl std::fmt::Display for Format {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// The half-precision number at byte `at` of a block.
+fn f16_at(block: &[u8], at: usize) -> f32 {
+    half::f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
+}
+
+/// The 32-bit number at byte `at` of a block.
+fn u32_at(block: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]])
 }
