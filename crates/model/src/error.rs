@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum ModelError {
     /// The file or folder cannot be opened or mapped.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: cannot be read ({source}); check its permissions and the disk", path.display())]
     Io {
         /// What was to be opened.
         path: PathBuf,

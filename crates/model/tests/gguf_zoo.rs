@@ -9,13 +9,6 @@ use std::path::{Path, PathBuf};
 use whit_kernels::Format;
 use whit_model::{Checkpoint, safetensors};
 
-fn zoo() -> PathBuf {
-    match std::env::var_os("WHIT_GGUF_ZOO") {
-        Some(folder) => folder.into(),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/gguf"),
-    }
-}
-
 /// How far apart two numbers are, in representable numbers between them; not a number is only as far as its bits.
 fn ulps(a: f32, b: f32) -> u32 {
     let ordered = |v: f32| {
@@ -60,7 +53,7 @@ fn compare(gguf: &Path, expected: &Path, round: fn(f32) -> f32, seen: &mut BTree
             0 => "bit-equal".into(),
             n => format!("{n} within one unit in the last place, the others bit-equal"),
         };
-        lines.push(format!("{} {} x {}: {exact}", info.name, tensor.format, values.len()));
+        lines.push(format!("{} ({} {} weights) {exact}", info.name, values.len(), tensor.format));
     }
     if lines.is_empty() {
         return Err(format!("{} holds no tensor to compare", expected.display()));
@@ -68,13 +61,12 @@ fn compare(gguf: &Path, expected: &Path, round: fn(f32) -> f32, seen: &mut BTree
     Ok(lines.join("; "))
 }
 
-#[test]
-#[ignore = "needs ../shared/fixtures/gguf (WHIT_GGUF_ZOO)"]
-fn every_tensor_type_decodes_like_the_reference() {
-    let zoo = zoo();
-    let entries = std::fs::read_dir(&zoo).unwrap_or_else(|e| panic!("{}: {e}", zoo.display()));
+/// Compares all of a folder's files, a line each; the formats seen.
+fn check_folder(zoo: &Path) -> BTreeSet<Format> {
+    let entries = std::fs::read_dir(zoo).unwrap_or_else(|e| panic!("{}: {e}", zoo.display()));
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with("zoo-") && n.ends_with(".gguf")));
+    let is_zoo = |name: &str| name.starts_with("zoo-") && name.ends_with(".gguf");
+    files.retain(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_zoo));
     files.sort();
     assert!(!files.is_empty(), "{} holds no zoo-TYPE.gguf", zoo.display());
 
@@ -102,7 +94,24 @@ fn every_tensor_type_decodes_like_the_reference() {
             }
         }
     }
-    let unseen: Vec<_> = Format::all().filter(|format| !seen.contains(format)).map(Format::name).collect();
-    println!("types without expected values in this folder: {}", if unseen.is_empty() { "none".into() } else { unseen.join(", ") });
     assert!(failures.is_empty(), "{failures:#?}");
+    seen
+}
+
+#[test]
+#[ignore = "needs ../shared/fixtures/gguf (WHIT_GGUF_ZOO)"]
+fn every_tensor_type_decodes_like_the_reference() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let zoo = std::env::var_os("WHIT_GGUF_ZOO").map_or_else(|| root.join("../shared/fixtures/gguf"), PathBuf::from);
+    let seen = check_folder(&zoo);
+    let unseen: Vec<_> = Format::all().filter(|format| !seen.contains(format)).map(Format::name).collect();
+    if !unseen.is_empty() {
+        println!("types without expected values in {}: {}", zoo.display(), unseen.join(", "));
+    }
+}
+
+#[test]
+fn random_blocks_of_every_type_decode_like_the_reference() {
+    let seen = check_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data"));
+    assert!(Format::all().all(|format| seen.contains(&format)), "only {seen:?} have random blocks");
 }

@@ -116,7 +116,7 @@ impl Format {
     /// Bytes of one row of `cols` weights, or `None` if `cols` is not a whole number of blocks or the sum overflows.
     pub fn row_bytes(self, cols: usize) -> Option<usize> {
         let d = self.description();
-        if cols % d.block_len != 0 {
+        if !cols.is_multiple_of(d.block_len) {
             return None;
         }
         (cols / d.block_len).checked_mul(d.block_bytes)

@@ -40,5 +40,5 @@ fn decode(block: &[u8], out: &mut [f32]) {
 pub(super) fn digit(byte: u8, n: usize) -> u8 {
     const POWERS: [u8; 5] = [1, 3, 9, 27, 81];
     let rest = byte.wrapping_mul(POWERS[n]);
-    (u16::from(rest) * 3 >> 8) as u8
+    ((u16::from(rest) * 3) >> 8) as u8
 }

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::{Checkpoint, Config, MappedFile, TensorEntry, UnreadableTensor};
+use super::{Checkpoint, Config, MappedFile, TensorEntry, Unreadable, UnreadableTensor};
 use crate::ModelError;
 use crate::error::shorten;
 use crate::map::map;
@@ -141,12 +141,13 @@ impl Loader {
     /// The tensors that the index places in the file `name`.
     fn shard(&mut self, index_path: &Path, name: &str, wanted: &[(String, String)]) -> Result<(), ModelError> {
         let item = || format!("shard {}", shorten(name));
-        let relative = Path::new(name);
-        if name.is_empty() || !relative.components().all(|part| matches!(part, Component::Normal(_))) {
-            let problem = "lies outside the folder, and whit opens only files within it; download the index again";
+        // Nothing but a plain name: neither a way out of the folder nor two ways to one file.
+        if Path::new(name).components().next() != Some(Component::Normal(name.as_ref())) {
+            let problem =
+                "is not the name of a file in this folder, and whit opens no others; download the index again";
             return Err(ModelError::malformed(index_path, item(), problem));
         }
-        let path: PathBuf = self.checkpoint.path.join(relative);
+        let path = self.checkpoint.path.join(name);
         if !path.exists() {
             let mend = "the index names it; download it into the same folder";
             return Err(ModelError::missing(&self.checkpoint.path, item(), mend));
@@ -181,13 +182,16 @@ impl Loader {
 
     fn add(&mut self, info: safetensors::TensorInfo) {
         let file = self.checkpoint.files.len() - 1;
+        let Checkpoint { tensors, unreadable, .. } = &mut self.checkpoint;
         match info.format() {
-            Some(format) => {
-                let entry = TensorEntry { format, shape: info.shape, file, bytes: info.bytes };
-                self.checkpoint.tensors.insert(info.name, entry);
+            _ if info.shape.contains(&0) => {
+                unreadable.insert(info.name, UnreadableTensor { reason: Unreadable::Empty, file });
             }
             None => {
-                self.checkpoint.unreadable.insert(info.name, UnreadableTensor { dtype: info.dtype, file });
+                unreadable.insert(info.name, UnreadableTensor { reason: Unreadable::Type(info.dtype), file });
+            }
+            Some(format) => {
+                tensors.insert(info.name, TensorEntry { format, shape: info.shape, file, bytes: info.bytes });
             }
         }
     }

@@ -25,7 +25,7 @@ pub struct Checkpoint {
     pub config: Config,
     pub(crate) files: Vec<MappedFile>,
     pub(crate) tensors: HashMap<String, TensorEntry>,
-    /// Tensors of types whit does not read, by name: a stray buffer does no harm until it is asked for.
+    /// Tensors whit cannot read, by name: a stray buffer does no harm until it is asked for.
     pub(crate) unreadable: HashMap<String, UnreadableTensor>,
 }
 
@@ -53,10 +53,17 @@ pub(crate) struct TensorEntry {
     pub bytes: Range<usize>,
 }
 
-/// A tensor that can only be named.
+/// A tensor that is there, but only to be refused.
 pub(crate) struct UnreadableTensor {
-    pub dtype: String,
+    pub reason: Unreadable,
     pub file: usize,
+}
+
+pub(crate) enum Unreadable {
+    /// Its numbers are of this type, by safetensors' name.
+    Type(String),
+    /// One of its dimensions is zero.
+    Empty,
 }
 
 /// One tensor, borrowed from its checkpoint.
@@ -87,7 +94,7 @@ impl Checkpoint {
     /// The tensor `name`.
     ///
     /// # Errors
-    /// [`ModelError`] naming the tensor and the file if there is none, or if it is of a type whit does not read.
+    /// [`ModelError`] naming the tensor and the file if there is none, or if it is empty or of a type whit does not read.
     pub fn tensor(&self, name: &str) -> Result<Tensor<'_>, ModelError> {
         match self.tensors.get_key_value(name) {
             Some((name, entry)) => Ok(self.view(name, entry)),
@@ -95,7 +102,7 @@ impl Checkpoint {
         }
     }
 
-    /// Whether there is a tensor `name`, be it of a type that [`Checkpoint::tensor`] refuses.
+    /// Whether there is a tensor `name`, be it one that [`Checkpoint::tensor`] refuses.
     pub fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name) || self.unreadable.contains_key(name)
     }
@@ -150,14 +157,16 @@ impl Checkpoint {
     fn no_tensor(&self, name: &str) -> ModelError {
         let item = format!("tensor {}", shorten(name));
         match self.unreadable.get(name) {
-            Some(entry) => ModelError::unsupported(
-                &self.files[entry.file].path,
-                item,
-                format!(
-                    "its type is {}, and whit reads F32, F16 and BF16; convert the model to one of these",
-                    shorten(&entry.dtype)
-                ),
-            ),
+            Some(UnreadableTensor { reason, file }) => {
+                let problem = match reason {
+                    Unreadable::Empty => "has a dimension of zero; download or convert the model again".into(),
+                    Unreadable::Type(dtype) => format!(
+                        "its type is {}, and whit reads F32, F16 and BF16; convert the model to one of these",
+                        shorten(dtype)
+                    ),
+                };
+                ModelError::unsupported(&self.files[*file].path, item, problem)
+            }
             None => ModelError::missing(
                 &self.path,
                 item,
