@@ -1,5 +1,20 @@
 //! Arithmetic on packed weights, and the thread team that does it. Knows nothing of models.
 
+mod activations;
 pub mod format;
+mod isa;
+mod math;
+mod matmul;
+mod matrix;
+mod memory;
+mod simd;
+mod team;
+pub mod topology;
 
 pub use format::Format;
+pub use isa::{Isa, IsaError};
+pub use math::Activation;
+pub use matmul::Activations;
+pub use matrix::{PackError, PackedMatrix};
+pub use memory::AlignedBytes;
+pub use team::{Team, Worker};

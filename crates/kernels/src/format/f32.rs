@@ -1,6 +1,8 @@
 //! IEEE 754 single precision, little endian.
 
 use super::{Description, Format};
+use crate::matmul::{Activations, FloatFormat, Packing, multiply_float, pack_columns};
+use crate::simd::{LANES, Simd};
 
 pub(super) const DESCRIPTION: Description = Description {
     format: Format::F32,
@@ -8,5 +10,28 @@ pub(super) const DESCRIPTION: Description = Description {
     ggml_type: 0,
     block_len: 1,
     block_bytes: 4,
+    f16_scales: &[],
     decode_block: |b, out| out[0] = f32::from_le_bytes([b[0], b[1], b[2], b[3]]),
+    packing: &PACKING,
 };
+
+/// Column by column, sixteen rows each.
+const PACKING: Packing = Packing {
+    activations: Activations::Float,
+    block_cols: 1,
+    block_bytes: Packed::BYTES * LANES,
+    pack_block: pack_columns::<Packed>,
+    multiply: multiply_float::<Packed>,
+};
+
+struct Packed;
+
+impl FloatFormat for Packed {
+    const BYTES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn column<S: Simd>(s: S, at: *const u8) -> S::F {
+        // SAFETY: the caller answers for the column.
+        unsafe { s.load(at.cast()) }
+    }
+}

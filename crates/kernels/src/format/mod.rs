@@ -10,6 +10,7 @@ mod f32;
 mod iq4_nl;
 mod iq4_xs;
 mod mxfp4;
+pub(crate) mod planes;
 mod q2_k;
 mod q3_k;
 mod q4_0;
@@ -22,6 +23,8 @@ mod q6_k;
 mod q8_0;
 mod tq1_0;
 mod tq2_0;
+
+use crate::matmul::Packing;
 
 /// A tensor type of the GGUF format, named as ggml names it.
 ///
@@ -59,6 +62,10 @@ struct Description {
     block_bytes: usize,
     /// Decodes one block of `block_bytes` bytes into `block_len` values.
     decode_block: fn(&[u8], &mut [f32]),
+    /// Where in a block its half-precision scales lie: all that can be NaN or infinite in it.
+    f16_scales: &'static [usize],
+    /// How the matrix kernels use it.
+    packing: &'static Packing,
 }
 
 /// Every format, once, in the order of their ggml type numbers.
@@ -122,13 +129,38 @@ impl Format {
         (cols / d.block_len).checked_mul(d.block_bytes)
     }
 
+    pub(crate) fn packing(self) -> &'static Packing {
+        self.description().packing
+    }
+
+    /// Whether every weight in `bytes`, which holds whole blocks, is a finite number.
+    pub fn is_finite(self, bytes: &[u8]) -> bool {
+        let d = self.description();
+        let finite = |bits: u16| bits & 0x7c00 != 0x7c00;
+        match self {
+            Format::F32 => bytes.chunks_exact(4).all(|b| u16::from_le_bytes([b[2], b[3]]) & 0x7f80 != 0x7f80),
+            Format::BF16 => bytes.chunks_exact(2).all(|b| u16::from_le_bytes([b[0], b[1]]) & 0x7f80 != 0x7f80),
+            Format::F16 => bytes.chunks_exact(2).all(|b| finite(u16::from_le_bytes([b[0], b[1]]))),
+            _ => bytes
+                .chunks_exact(d.block_bytes)
+                .all(|block| d.f16_scales.iter().all(|&at| finite(u16::from_le_bytes([block[at], block[at + 1]])))),
+        }
+    }
+
     /// Decodes whole blocks: `bytes` holds `out.len()` weights of this format.
     ///
     /// # Panics
     /// If `out.len()` is not a whole number of blocks or `bytes` is not exactly their size.
     pub fn decode(self, bytes: &[u8], out: &mut [f32]) {
         let d = self.description();
-        assert_eq!(Some(bytes.len()), self.row_bytes(out.len()), "{} bytes do not hold {} {} weights", bytes.len(), out.len(), d.name);
+        assert_eq!(
+            Some(bytes.len()),
+            self.row_bytes(out.len()),
+            "{} bytes do not hold {} {} weights",
+            bytes.len(),
+            out.len(),
+            d.name
+        );
         for (block, values) in bytes.chunks_exact(d.block_bytes).zip(out.chunks_exact_mut(d.block_len)) {
             (d.decode_block)(block, values);
         }

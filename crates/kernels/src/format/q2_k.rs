@@ -10,7 +10,10 @@
 //!
 //! `w = d * scale * q - dmin * minimum`
 
+use super::planes::{GroupCodes, pack_bits, pairs, plane_bytes};
 use super::{Description, Format, f16_at};
+use crate::matmul::{Activations, IntegerFormat, Packing, multiply_integer};
+use crate::simd::{LANES, Simd};
 
 pub(super) const DESCRIPTION: Description = Description {
     format: Format::Q2_K,
@@ -18,20 +21,90 @@ pub(super) const DESCRIPTION: Description = Description {
     ggml_type: 10,
     block_len: 256,
     block_bytes: 84,
+    f16_scales: &[80, 82],
     decode_block: decode,
+    packing: &PACKING,
 };
 
 fn decode(block: &[u8], out: &mut [f32]) {
-    let (scales, qs) = (&block[..16], &block[16..80]);
     let (d, dmin) = (f16_at(block, 80), f16_at(block, 82));
-    for (group, out) in out.chunks_exact_mut(16).enumerate() {
-        let scale = d * f32::from(scales[group] & 0xf);
-        let min = dmin * f32::from(scales[group] >> 4);
-        // 8 groups to a half, 2 groups to a pair of bits.
-        let first = group / 8 * 32 + group % 2 * 16;
-        let shift = group % 8 / 2 * 2;
-        for (out, &q) in out.iter_mut().zip(&qs[first..first + 16]) {
-            *out = scale * f32::from(q >> shift & 3) - min;
+    for (group, out) in out.chunks_exact_mut(32).enumerate() {
+        for (i, (out, q)) in out.iter_mut().zip(codes(block, group)).enumerate() {
+            let both = block[2 * group + i / 16];
+            *out = d * f32::from(both & 0xf) * f32::from(q) - dmin * f32::from(both >> 4);
         }
+    }
+}
+
+/// The two-bit numbers of 32 weights.
+fn codes(block: &[u8], group: usize) -> [u8; 32] {
+    let first = 16 + group / 4 * 32;
+    std::array::from_fn(|i| block[first + i] >> (group % 4 * 2) & 3)
+}
+
+/// The sixteen rows' `d` and `dmin`, scales and minima half group by half group (a nibble each), then pairs of bits.
+const PACKING: Packing = Packing {
+    activations: Activations::Quantised,
+    block_cols: Packed::BLOCK_COLS,
+    block_bytes: Packed::BLOCK_BYTES,
+    pack_block: pack,
+    multiply: multiply_integer::<Packed>,
+};
+
+fn pack(rows: &[&[u8]; LANES], out: &mut [u8]) {
+    for (lane, row) in rows.iter().enumerate() {
+        out[lane * 2..][..2].copy_from_slice(&row[80..82]);
+        out[32 + lane * 2..][..2].copy_from_slice(&row[82..84]);
+        for half_group in 0..16 {
+            out[64 + half_group * LANES + lane] = row[half_group];
+        }
+    }
+    for group in 0..8 {
+        let codes: GroupCodes = std::array::from_fn(|lane| self::codes(rows[lane], group));
+        let at = &mut out[HEADER + group * GROUP_BYTES..];
+        pack_bits::<2>(&codes, 0, at);
+    }
+}
+
+/// `d`, `dmin`, then a scale and a minimum of sixteen half groups.
+const HEADER: usize = 64 + 256;
+/// Codes of a group.
+const GROUP_BYTES: usize = plane_bytes(2);
+
+/// The halves of sixteen bytes, as floats: the low halves, the high halves.
+#[inline(always)]
+unsafe fn scale_and_min<S: Simd>(s: S, block: *const u8, group: usize, part: usize) -> (S::F, S::F) {
+    // SAFETY: the caller answers for the block.
+    let both = unsafe { s.load_u8(block.add(64 + (2 * group + part) * LANES)) };
+    // high + low / 16 - 15 / 32 rounds to high, since low / 16 is between 0 and 15 / 16.
+    let high = s.int_to_float(s.round_to_int(s.fma(both, s.splat(1.0 / 16.0), s.splat(-15.0 / 32.0))));
+    (s.fma(high, s.splat(-16.0), both), high)
+}
+
+struct Packed;
+
+impl IntegerFormat for Packed {
+    const BLOCK_COLS: usize = 256;
+    const BLOCK_BYTES: usize = HEADER + 8 * GROUP_BYTES;
+    const SCALES: usize = 2;
+    const MINIMA: bool = true;
+
+    #[inline(always)]
+    unsafe fn codes<S: Simd>(s: S, block: *const u8, group: usize) -> [S::B; 8] {
+        // SAFETY: the caller answers for the block.
+        unsafe {
+            let at = block.add(HEADER + group * GROUP_BYTES);
+            pairs(s, at)
+        }
+    }
+    #[inline(always)]
+    unsafe fn scale<S: Simd>(s: S, block: *const u8, group: usize, part: usize) -> S::F {
+        // SAFETY: the caller answers for the block.
+        unsafe { s.mul(s.load_f16(block.cast()), scale_and_min(s, block, group, part).0) }
+    }
+    #[inline(always)]
+    unsafe fn min<S: Simd>(s: S, block: *const u8, group: usize, part: usize) -> S::F {
+        // SAFETY: the caller answers for the block.
+        unsafe { s.mul(s.load_f16(block.add(32).cast()), scale_and_min(s, block, group, part).1) }
     }
 }

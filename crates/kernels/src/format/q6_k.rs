@@ -10,7 +10,10 @@
 //!
 //! `w = d * scale * (q - 32)`
 
+use super::planes::{GroupCodes, nibbles, pack_bits, plane_bytes, with_pairs_above_nibbles};
 use super::{Description, Format, f16_at};
+use crate::matmul::{Activations, IntegerFormat, Packing, multiply_integer};
+use crate::simd::{LANES, Simd};
 
 pub(super) const DESCRIPTION: Description = Description {
     format: Format::Q6_K,
@@ -18,20 +21,79 @@ pub(super) const DESCRIPTION: Description = Description {
     ggml_type: 14,
     block_len: 256,
     block_bytes: 210,
+    f16_scales: &[208],
     decode_block: decode,
+    packing: &PACKING,
 };
 
 fn decode(block: &[u8], out: &mut [f32]) {
-    let (ql, qh, scales) = (&block[..128], &block[128..192], &block[192..208]);
     let d = f16_at(block, 208);
-    for (group, out) in out.chunks_exact_mut(16).enumerate() {
-        let scale = d * f32::from(scales[group] as i8);
-        let half = group / 8;
-        let j = group % 8 * 16;
-        for (i, out) in out.iter_mut().enumerate() {
-            let low = ql[half * 64 + j % 64 + i] >> (j / 64 * 4) & 0xf;
-            let high = qh[half * 32 + j % 32 + i] >> (j / 32 * 2) & 3;
-            *out = scale * f32::from((low | high << 4) as i8 - 32);
+    for (group, out) in out.chunks_exact_mut(32).enumerate() {
+        for (i, (out, q)) in out.iter_mut().zip(codes(block, group)).enumerate() {
+            let scale = d * f32::from(block[192 + 2 * group + i / 16] as i8);
+            *out = scale * f32::from(q as i8 - 32);
         }
+    }
+}
+
+/// The six-bit numbers of 32 weights.
+fn codes(block: &[u8], group: usize) -> [u8; 32] {
+    let (half, j) = (group / 4, group % 4 * 32);
+    std::array::from_fn(|i| {
+        let low = block[half * 64 + j % 64 + i] >> (j / 64 * 4) & 0xf;
+        let high = block[128 + half * 32 + i] >> (j / 32 * 2) & 3;
+        low | high << 4
+    })
+}
+
+/// The sixteen rows' `d`, scales half group by half group, then nibbles and planes of the two high bits.
+const PACKING: Packing = Packing {
+    activations: Activations::Quantised,
+    block_cols: Packed::BLOCK_COLS,
+    block_bytes: Packed::BLOCK_BYTES,
+    pack_block: pack,
+    multiply: multiply_integer::<Packed>,
+};
+
+fn pack(rows: &[&[u8]; LANES], out: &mut [u8]) {
+    for (lane, row) in rows.iter().enumerate() {
+        out[lane * 2..][..2].copy_from_slice(&row[208..210]);
+        for half_group in 0..16 {
+            out[64 + half_group * LANES + lane] = row[192 + half_group];
+        }
+    }
+    for group in 0..8 {
+        let codes: GroupCodes = std::array::from_fn(|lane| self::codes(rows[lane], group));
+        let at = &mut out[HEADER + group * GROUP_BYTES..];
+        pack_bits::<4>(&codes, 0, at);
+        pack_bits::<2>(&codes, 4, &mut at[plane_bytes(4)..]);
+    }
+}
+
+/// `d` (and padding), then the scales of sixteen half groups.
+const HEADER: usize = 64 + 256;
+/// Codes of a group.
+const GROUP_BYTES: usize = plane_bytes(4) + plane_bytes(2);
+
+struct Packed;
+
+impl IntegerFormat for Packed {
+    const BLOCK_COLS: usize = 256;
+    const BLOCK_BYTES: usize = HEADER + 8 * GROUP_BYTES;
+    const OFFSET: i32 = 32;
+    const SCALES: usize = 2;
+
+    #[inline(always)]
+    unsafe fn codes<S: Simd>(s: S, block: *const u8, group: usize) -> [S::B; 8] {
+        // SAFETY: the caller answers for the block.
+        unsafe {
+            let at = block.add(HEADER + group * GROUP_BYTES);
+            with_pairs_above_nibbles(s, nibbles(s, at), at.add(plane_bytes(4)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn scale<S: Simd>(s: S, block: *const u8, group: usize, part: usize) -> S::F {
+        // SAFETY: the caller answers for the block.
+        unsafe { s.mul(s.load_f16(block.cast()), s.load_i8(block.add(64 + (2 * group + part) * LANES).cast())) }
     }
 }

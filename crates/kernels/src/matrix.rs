@@ -1,0 +1,165 @@
+//! Weights, laid out once for the kernels.
+
+use std::sync::Arc;
+
+use crate::format::Format;
+use crate::matmul::Activations;
+use crate::memory::AlignedBytes;
+use crate::simd::LANES;
+use crate::team::Team;
+
+/// A weight matrix `[rows, cols]` in panels of sixteen interleaved rows. One layout serves every instruction set.
+#[derive(Clone)]
+pub struct PackedMatrix {
+    format: Format,
+    rows: usize,
+    cols: usize,
+    data: Arc<AlignedBytes>,
+}
+
+/// A matrix that cannot be packed.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PackError {
+    /// A row is not a whole number of the format's blocks.
+    #[error("{cols} columns are not a whole number of {format} blocks of {block_len}")]
+    Columns {
+        /// Columns of the matrix.
+        cols: usize,
+        /// Its format.
+        format: Format,
+        /// Weights per block.
+        block_len: usize,
+    },
+    /// A row the caller chose lies outside the source.
+    #[error("row {row} lies outside the {bytes} bytes of the source")]
+    Row {
+        /// The row.
+        row: usize,
+        /// Size of the source.
+        bytes: usize,
+    },
+    /// A value is not a finite number.
+    #[error("row {row} holds a value that is not a finite number")]
+    NotFinite {
+        /// The row (of the packed matrix).
+        row: usize,
+    },
+}
+
+impl PackedMatrix {
+    /// Bytes that packing `[rows, cols]` of `format` takes.
+    pub fn packed_bytes(format: Format, rows: usize, cols: usize) -> usize {
+        let p = format.packing();
+        rows.div_ceil(LANES) * cols.div_ceil(p.block_cols) * p.block_bytes
+    }
+
+    /// Packs the rows `row_of(0), row_of(1), .. row_of(rows - 1)` of `source`, which holds rows of `cols` weights of `format`
+    /// one after the other. The team shares the work.
+    ///
+    /// # Errors
+    /// [`PackError`] if the shape does not fit, or a weight (or a block's scale) is NaN or infinite.
+    pub fn pack(
+        team: &mut Team,
+        format: Format,
+        source: &[u8],
+        rows: usize,
+        cols: usize,
+        row_of: &(dyn Fn(usize) -> usize + Sync),
+    ) -> Result<PackedMatrix, PackError> {
+        let row_bytes =
+            format.row_bytes(cols).ok_or(PackError::Columns { cols, format, block_len: format.block_len() })?;
+        let source_rows = source.len().checked_div(row_bytes).unwrap_or(0);
+        if let Some(row) = (0..rows).map(row_of).find(|&row| row >= source_rows) {
+            return Err(PackError::Row { row, bytes: source.len() });
+        }
+        let panel_bytes = PackedMatrix::packed_bytes(format, LANES, cols);
+        let mut data = AlignedBytes::zeroed(panel_bytes * rows.div_ceil(LANES));
+        let bad_row = std::sync::Mutex::new(None::<usize>);
+        team.for_each_chunk(&mut data, panel_bytes, &|panel, out| {
+            if let Err(row) = pack_panel(format, source, row_bytes, rows, row_of, panel, out) {
+                let mut bad = bad_row.lock().unwrap_or_else(|e| e.into_inner());
+                *bad = Some(bad.map_or(row, |b| b.min(row)));
+            }
+        });
+        match bad_row.into_inner().unwrap_or_else(|e| e.into_inner()) {
+            Some(row) => Err(PackError::NotFinite { row }),
+            None => Ok(PackedMatrix { format, rows, cols, data: Arc::new(data) }),
+        }
+    }
+
+    /// The format its weights came in.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+    /// Output features.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+    /// Input features.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+    /// Bytes in memory, all of which are read when it is multiplied.
+    pub fn bytes(&self) -> usize {
+        self.data.len()
+    }
+    /// What it is multiplied with.
+    pub fn activations(&self) -> Activations {
+        self.format.packing().activations
+    }
+    pub(crate) fn data(&self) -> &[u8] {
+        &self.data
+    }
+    pub(crate) fn panels(&self) -> usize {
+        self.rows.div_ceil(LANES)
+    }
+    pub(crate) fn blocks(&self) -> usize {
+        self.cols.div_ceil(self.format.packing().block_cols)
+    }
+}
+
+/// Packs one panel; `Err` is a row with a value that is not finite.
+#[allow(clippy::too_many_arguments)]
+fn pack_panel(
+    format: Format,
+    source: &[u8],
+    row_bytes: usize,
+    rows: usize,
+    row_of: &(dyn Fn(usize) -> usize + Sync),
+    panel: usize,
+    out: &mut [u8],
+) -> Result<(), usize> {
+    let p = format.packing();
+    // A packed block may span several source blocks, and the last one of a row may be cut short.
+    let (take, block_bytes) = match p.activations {
+        Activations::Float => (row_bytes, out.len()),
+        Activations::Quantised => (p.block_cols / format.block_len() * format.block_bytes(), p.block_bytes),
+    };
+    let zeros = vec![0u8; take];
+    let mut short: [Vec<u8>; LANES] = std::array::from_fn(|_| Vec::new());
+    let source_row = |lane: usize| {
+        let row = panel * LANES + lane;
+        (row < rows).then(|| &source[row_of(row) * row_bytes..][..row_bytes])
+    };
+    if let Some(lane) = (0..LANES).find(|&lane| source_row(lane).is_some_and(|bytes| !format.is_finite(bytes))) {
+        return Err(panel * LANES + lane);
+    }
+    for (b, out) in out.chunks_exact_mut(block_bytes).enumerate() {
+        for (lane, short) in short.iter_mut().enumerate() {
+            if let Some(bytes) = source_row(lane) {
+                let rest = &bytes[b * take..];
+                if rest.len() < take {
+                    short.clear();
+                    short.extend_from_slice(rest);
+                    short.resize(take, 0);
+                }
+            }
+        }
+        let lanes: [&[u8]; LANES] = std::array::from_fn(|lane| match source_row(lane) {
+            None => &zeros[..],
+            Some(bytes) => bytes.get(b * take..(b + 1) * take).unwrap_or(&short[lane]),
+        });
+        (p.pack_block)(&lanes, out);
+    }
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! AVX2: two registers a vector. Without VNNI the dot product goes through sixteen-bit sums.
+
+use std::arch::x86_64::*;
+
+use super::Simd;
+
+/// Proof that the machine has AVX2, FMA and F16C.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+impl Avx2 {
+    /// # Safety
+    /// The machine has the features named at the type.
+    pub(crate) unsafe fn new() -> Avx2 {
+        Avx2(())
+    }
+}
+
+macro_rules! both {
+    ($f:expr, $($arg:ident),+) => {
+        unsafe { [$f($($arg[0]),+), $f($($arg[1]),+)] }
+    };
+}
+
+// SAFETY, for every block below: `self` proves that the instructions exist; pointer methods pass on their caller's
+// promise about the memory.
+impl Simd for Avx2 {
+    type F = [__m256; 2];
+    type I = [__m256i; 2];
+    type B = [__m256i; 2];
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::F {
+        unsafe { [_mm256_set1_ps(value); 2] }
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> Self::F {
+        unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, value: Self::F) {
+        unsafe {
+            _mm256_storeu_ps(to, value[0]);
+            _mm256_storeu_ps(to.add(8), value[1]);
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_f16(self, from: *const u16) -> Self::F {
+        unsafe { [_mm256_cvtph_ps(_mm_loadu_si128(from.cast())), _mm256_cvtph_ps(_mm_loadu_si128(from.add(8).cast()))] }
+    }
+    #[inline(always)]
+    unsafe fn store_f16(self, to: *mut u16, value: Self::F) {
+        unsafe {
+            _mm_storeu_si128(to.cast(), _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(value[0]));
+            _mm_storeu_si128(to.add(8).cast(), _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(value[1]));
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(self, from: *const u16) -> Self::F {
+        unsafe {
+            let half = |p: *const u16| {
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast()))))
+            };
+            [half(from), half(from.add(8))]
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_u8(self, from: *const u8) -> Self::F {
+        unsafe {
+            let half = |p: *const u8| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast())));
+            [half(from), half(from.add(8))]
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_i8(self, from: *const i8) -> Self::F {
+        unsafe {
+            let half = |p: *const i8| _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p.cast())));
+            [half(from), half(from.add(8))]
+        }
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::F, b: Self::F) -> Self::F {
+        both!(_mm256_add_ps, a, b)
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F {
+        both!(_mm256_sub_ps, a, b)
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F {
+        both!(_mm256_mul_ps, a, b)
+    }
+    #[inline(always)]
+    fn div(self, a: Self::F, b: Self::F) -> Self::F {
+        both!(_mm256_div_ps, a, b)
+    }
+    #[inline(always)]
+    fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
+        both!(_mm256_fmadd_ps, a, b, c)
+    }
+    #[inline(always)]
+    fn max(self, a: Self::F, b: Self::F) -> Self::F {
+        both!(_mm256_max_ps, a, b)
+    }
+    #[inline(always)]
+    fn min(self, a: Self::F, b: Self::F) -> Self::F {
+        both!(_mm256_min_ps, a, b)
+    }
+    #[inline(always)]
+    fn abs(self, a: Self::F) -> Self::F {
+        let sign = unsafe { [_mm256_set1_ps(-0.0); 2] };
+        both!(_mm256_andnot_ps, sign, a)
+    }
+    #[inline(always)]
+    fn select_less(self, a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F {
+        let mask = both!(_mm256_cmp_ps::<_CMP_LT_OQ>, a, b);
+        both!(_mm256_blendv_ps, no, yes, mask)
+    }
+    #[inline(always)]
+    fn sum(self, a: Self::F) -> f32 {
+        unsafe {
+            let eight = _mm256_add_ps(a[0], a[1]);
+            let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+    #[inline(always)]
+    fn largest(self, a: Self::F) -> f32 {
+        unsafe {
+            let eight = _mm256_max_ps(a[0], a[1]);
+            let four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+
+    #[inline(always)]
+    fn int_splat(self, value: i32) -> Self::I {
+        unsafe { [_mm256_set1_epi32(value); 2] }
+    }
+    #[inline(always)]
+    fn int_to_float(self, a: Self::I) -> Self::F {
+        both!(_mm256_cvtepi32_ps, a)
+    }
+    #[inline(always)]
+    fn round_to_int(self, a: Self::F) -> Self::I {
+        both!(_mm256_cvtps_epi32, a)
+    }
+    #[inline(always)]
+    fn exp2_int(self, a: Self::I) -> Self::F {
+        unsafe {
+            let one = |a| _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(a, _mm256_set1_epi32(127))));
+            [one(a[0]), one(a[1])]
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_i8(self, to: *mut i8, value: Self::I) {
+        unsafe {
+            // packs works within 128-bit halves: put the four-byte pieces back in order.
+            let words = _mm256_packs_epi32(value[0], value[1]);
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
+            let bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+            _mm_storeu_si128(to.cast(), bytes);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bytes(self, from: *const u8) -> Self::B {
+        unsafe { [_mm256_loadu_si256(from.cast()), _mm256_loadu_si256(from.add(32).cast())] }
+    }
+    #[inline(always)]
+    fn byte_splat(self, value: u8) -> Self::B {
+        unsafe { [_mm256_set1_epi8(value as i8); 2] }
+    }
+    #[inline(always)]
+    fn byte_and(self, a: Self::B, b: Self::B) -> Self::B {
+        both!(_mm256_and_si256, a, b)
+    }
+    #[inline(always)]
+    fn byte_or(self, a: Self::B, b: Self::B) -> Self::B {
+        both!(_mm256_or_si256, a, b)
+    }
+    #[inline(always)]
+    fn byte_shr<const N: i32>(self, a: Self::B) -> Self::B {
+        both!(_mm256_srli_epi16::<N>, a)
+    }
+    #[inline(always)]
+    fn byte_shl<const N: i32>(self, a: Self::B) -> Self::B {
+        both!(_mm256_slli_epi16::<N>, a)
+    }
+    #[inline(always)]
+    unsafe fn byte_lookup(self, table: *const [u8; 16], a: Self::B) -> Self::B {
+        unsafe {
+            let table = _mm256_broadcastsi128_si256(_mm_loadu_si128(table.cast()));
+            [_mm256_shuffle_epi8(table, a[0]), _mm256_shuffle_epi8(table, a[1])]
+        }
+    }
+    #[inline(always)]
+    unsafe fn dot<const WIDE: bool>(self, sum: Self::I, codes: Self::B, with: *const i8) -> Self::I {
+        unsafe {
+            let with = _mm256_set1_epi32(with.cast::<i32>().read_unaligned());
+            if WIDE {
+                // vpmaddubsw would saturate: take even and odd bytes apart and multiply in sixteen bits.
+                let low = _mm256_set1_epi16(0xff);
+                let even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(with));
+                let odd = _mm256_srai_epi16::<8>(with);
+                let one = |sum, codes| {
+                    let sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_and_si256(codes, low), even));
+                    _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_srli_epi16::<8>(codes), odd))
+                };
+                [one(sum[0], codes[0]), one(sum[1], codes[1])]
+            } else {
+                // 2 * 127 * 127 = 32258 fits sixteen bits.
+                let ones = _mm256_set1_epi16(1);
+                let one =
+                    |sum, codes| _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, with), ones));
+                [one(sum[0], codes[0]), one(sum[1], codes[1])]
+            }
+        }
+    }
+}
