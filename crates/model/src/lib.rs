@@ -5,8 +5,10 @@
 pub mod arch;
 pub mod checkpoint;
 mod error;
+mod generation;
 pub mod gguf;
 mod map;
+pub mod rotary;
 pub mod safetensors;
 pub mod spec;
 pub mod template;
@@ -14,6 +16,8 @@ pub mod tokenizer;
 
 pub use checkpoint::{Checkpoint, Config, Tensor};
 pub use error::ModelError;
+pub use generation::GenerationDefaults;
+pub use rotary::RotaryFrequencies;
 pub use spec::DecoderSpec;
 pub use template::ChatTemplate;
 pub use tokenizer::Tokenizer;
