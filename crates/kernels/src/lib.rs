@@ -7,6 +7,8 @@ mod math;
 mod matmul;
 mod matrix;
 mod memory;
+pub mod probe;
+pub mod program;
 mod simd;
 mod team;
 pub mod topology;

@@ -33,7 +33,7 @@ pub(crate) fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
     s.fma(s.splat(2.0), sigmoid(s, s.add(x, x)), s.splat(-1.0))
 }
 
-/// The error function, absolute error below 2e-7 (Abramowitz and Stegun, 7.1.26).
+/// The error function, absolute error below 5e-7 (Abramowitz and Stegun, 7.1.26).
 #[inline(always)]
 pub(crate) fn erf<S: Simd>(s: S, x: S::F) -> S::F {
     let one = s.splat(1.0);
@@ -132,7 +132,7 @@ mod tests {
         for isa in Isa::available() {
             isa.run(Apply(f64::exp, Which::Exp, 80.0, 3e-7));
             isa.run(Apply(f64::tanh, Which::Tanh, 20.0, 3e-7));
-            isa.run(Apply(erf64, Which::Erf, 4.0, 3e-7));
+            isa.run(Apply(erf64, Which::Erf, 4.0, 5e-7));
             isa.run(Apply(|x| x / (1.0 + (-x).exp()), Which::Act(Activation::Silu), 30.0, 3e-7));
             isa.run(Apply(|x| x * 0.5 * (1.0 + erf64(x / 2f64.sqrt())), Which::Act(Activation::Gelu), 5.0, 5e-7));
             isa.run(Apply(

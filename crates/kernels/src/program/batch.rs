@@ -1,0 +1,74 @@
+//! What one run works on.
+
+use super::kv::{BLOCK, KvCache};
+
+/// Tokens of one or more sequences, run together.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// Token ids, the rows of the batch.
+    pub tokens: &'a [u32],
+    /// Whose they are; in order, covering all rows.
+    pub segments: &'a [Segment<'a>],
+    /// Rows whose logits are asked for.
+    pub logits: &'a [u32],
+}
+
+/// Consecutive tokens of one sequence.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// First row in the batch.
+    pub row: usize,
+    /// Number of rows.
+    pub rows: usize,
+    /// Position of the first of them in the sequence.
+    pub position: usize,
+    /// The cache blocks of the sequence, from position 0; enough for these tokens too.
+    pub blocks: &'a [u32],
+}
+
+/// A batch that does not fit its program or cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BatchError(&'static str);
+
+impl Batch<'_> {
+    pub(super) fn check(&self, max_tokens: usize, max_logits: usize, kv: &KvCache) -> Result<(), BatchError> {
+        let fail = |what| Err(BatchError(what));
+        if self.tokens.len() > max_tokens {
+            return fail("more tokens than the program has rows");
+        }
+        if self.logits.len() > max_logits {
+            return fail("more logits than the program has rows");
+        }
+        if self.logits.iter().any(|&row| row as usize >= self.tokens.len()) {
+            return fail("logits of a row that is not there");
+        }
+        if self.tokens.iter().any(|&token| token as usize >= kv.layout().vocab) {
+            return fail("a token outside the vocabulary");
+        }
+        let mut row = 0;
+        for segment in self.segments {
+            if segment.row != row || segment.rows == 0 {
+                return fail("segments that do not follow each other");
+            }
+            row += segment.rows;
+            if segment.position + segment.rows > segment.blocks.len() * BLOCK {
+                return fail("a sequence without blocks for its tokens");
+            }
+            if segment.blocks.iter().any(|&block| block as usize >= kv.blocks()) {
+                return fail("a block that is not there");
+            }
+        }
+        if row != self.tokens.len() {
+            return fail("rows that belong to no segment");
+        }
+        Ok(())
+    }
+
+    /// The segment and the position of a row.
+    pub(super) fn locate(&self, row: usize) -> (&Segment<'_>, usize) {
+        let at = self.segments.partition_point(|segment| segment.row + segment.rows <= row);
+        let segment = &self.segments[at];
+        (segment, segment.position + row - segment.row)
+    }
+}

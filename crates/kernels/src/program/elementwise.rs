@@ -1,0 +1,260 @@
+//! Steps that look at one value, or one small group, at a time.
+
+use super::norm::{load_some, store_some};
+use super::{Buffer, Builder, Context, Rows, Step};
+use crate::activations::{GROUP, QuantiseRow, QuantisedRow};
+use crate::isa::Kernel;
+use crate::math::{Activation, tanh};
+use crate::simd::{LANES, Simd};
+use crate::team::Worker;
+
+/// Values that one thread works on at a time.
+const PIECE: usize = 64;
+
+/// Deals out pieces of rows: `work(row, first column, columns)`.
+fn pieces(worker: &Worker, rows: usize, cols: usize, mut work: impl FnMut(usize, usize, usize)) {
+    let per_row = cols.div_ceil(PIECE);
+    for unit in worker.share(rows * per_row) {
+        let (row, start) = (unit / per_row, unit % per_row * PIECE);
+        work(row, start, (cols - start).min(PIECE));
+    }
+}
+
+/// `output = activation(gate) * up`, or `activation(gate)` without `up`.
+pub struct Gate {
+    /// Floats.
+    pub gate: Buffer,
+    /// Of the same shape.
+    pub up: Option<Buffer>,
+    /// Applied to the gate.
+    pub activation: Activation,
+    /// Of the same shape; may be either input.
+    pub output: Buffer,
+}
+
+/// Floats to quantised activations.
+pub struct Quantise {
+    /// Floats.
+    pub input: Buffer,
+    /// Quantised, of the same width.
+    pub output: Buffer,
+}
+
+/// `to += scale * from`.
+pub struct Add {
+    /// Floats.
+    pub from: Buffer,
+    /// Of the same shape.
+    pub to: Buffer,
+    /// Multiplies what is added.
+    pub scale: f32,
+}
+
+/// Picks the rows whose logits are asked for.
+pub struct Select {
+    /// Floats, a row per token.
+    pub input: Buffer,
+    /// Floats, a row per logits row.
+    pub output: Buffer,
+}
+
+/// `logits = softcap * tanh(scale * logits / softcap)`, in place.
+pub struct LogitsFinish {
+    /// Floats.
+    pub logits: Buffer,
+    /// Multiplies every logit.
+    pub scale: f32,
+    /// Bounds them.
+    pub softcap: Option<f32>,
+}
+
+impl Builder {
+    /// Adds a [`Gate`].
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn gate(&mut self, step: Gate) {
+        let cols = self.places[step.gate.0].cols;
+        for buffer in [Some(step.gate), step.up, Some(step.output)].into_iter().flatten() {
+            self.check_floats(buffer, cols);
+            self.check_same_rows(step.gate, buffer);
+        }
+        self.push(step);
+    }
+
+    /// Adds a [`Quantise`].
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn quantise(&mut self, step: Quantise) {
+        let to = &self.places[step.output.0];
+        assert!(to.quantised);
+        self.check_floats(step.input, to.cols);
+        self.check_same_rows(step.input, step.output);
+        self.push(step);
+    }
+
+    /// Adds an [`Add`].
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn add(&mut self, step: Add) {
+        self.check_floats(step.to, self.places[step.from.0].cols);
+        self.check_same_rows(step.from, step.to);
+        self.push(step);
+    }
+
+    /// Adds a [`Select`].
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn select(&mut self, step: Select) {
+        self.check_floats(step.output, self.places[step.input.0].cols);
+        assert!(self.rows_of(step.input) == Rows::Tokens && self.rows_of(step.output) == Rows::Logits);
+        self.push(step);
+    }
+
+    /// Adds a [`LogitsFinish`].
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn logits_finish(&mut self, step: LogitsFinish) {
+        self.check_floats(step.logits, self.places[step.logits.0].cols);
+        self.push(step);
+    }
+}
+
+/// `to[i] = f(a[i], b[i])`.
+struct Map<F> {
+    a: *const f32,
+    b: *const f32,
+    to: *mut f32,
+    n: usize,
+    f: F,
+}
+
+trait Formula {
+    fn apply<S: Simd>(&self, s: S, a: S::F, b: S::F) -> S::F;
+}
+
+impl<F: Formula> Kernel for Map<F> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        for i in (0..self.n).step_by(LANES) {
+            // SAFETY: all three have `n` values.
+            unsafe {
+                let n = self.n - i;
+                let y = self.f.apply(s, load_some(s, self.a.add(i), n), load_some(s, self.b.add(i), n));
+                store_some(s, self.to.add(i), y, n);
+            }
+        }
+    }
+}
+
+struct Gated(Activation);
+impl Formula for Gated {
+    #[inline(always)]
+    fn apply<S: Simd>(&self, s: S, gate: S::F, up: S::F) -> S::F {
+        s.mul(self.0.apply(s, gate), up)
+    }
+}
+
+struct Plain(Activation);
+impl Formula for Plain {
+    #[inline(always)]
+    fn apply<S: Simd>(&self, s: S, x: S::F, _: S::F) -> S::F {
+        self.0.apply(s, x)
+    }
+}
+
+struct ScaledSum(f32);
+impl Formula for ScaledSum {
+    #[inline(always)]
+    fn apply<S: Simd>(&self, s: S, from: S::F, to: S::F) -> S::F {
+        s.fma(from, s.splat(self.0), to)
+    }
+}
+
+struct Finish(f32, Option<f32>);
+impl Formula for Finish {
+    #[inline(always)]
+    fn apply<S: Simd>(&self, s: S, x: S::F, _: S::F) -> S::F {
+        let x = s.mul(x, s.splat(self.0));
+        match self.1 {
+            Some(cap) => s.mul(s.splat(cap), tanh(s, s.mul(x, s.splat(1.0 / cap)))),
+            None => x,
+        }
+    }
+}
+
+// SAFETY, for the blocks below: a piece of a row belongs to one thread; shapes have been checked.
+impl Step for Gate {
+    unsafe fn run(&self, context: &Context, worker: &Worker) {
+        pieces(worker, context.rows_of(self.gate), context.cols(self.gate), |row, start, n| unsafe {
+            let a = context.floats(self.gate, row).add(start).cast_const();
+            let to = context.floats(self.output, row).add(start);
+            match self.up {
+                Some(up) => {
+                    let b = context.floats(up, row).add(start).cast_const();
+                    context.isa.run(Map { a, b, to, n, f: Gated(self.activation) });
+                }
+                None => context.isa.run(Map { a, b: a, to, n, f: Plain(self.activation) }),
+            }
+        });
+    }
+}
+
+impl Step for Quantise {
+    unsafe fn run(&self, context: &Context, worker: &Worker) {
+        let cols = context.cols(self.input);
+        let groups = cols.div_ceil(GROUP);
+        let share = worker.share(context.rows_of(self.input) * groups);
+        let mut unit = share.start;
+        while unit < share.end {
+            let (row, group) = (unit / groups, unit % groups);
+            let end = groups.min(group + share.end - unit);
+            unsafe {
+                context.isa.run(QuantiseRow {
+                    from: context.floats(self.input, row),
+                    cols,
+                    row: QuantisedRow::new(cols),
+                    to: context.bytes(self.output, row),
+                    groups: group..end,
+                });
+            }
+            unit += end - group;
+        }
+    }
+}
+
+impl Step for Add {
+    unsafe fn run(&self, context: &Context, worker: &Worker) {
+        pieces(worker, context.rows_of(self.from), context.cols(self.from), |row, start, n| unsafe {
+            let a = context.floats(self.from, row).add(start).cast_const();
+            let to = context.floats(self.to, row).add(start);
+            context.isa.run(Map { a, b: to, to, n, f: ScaledSum(self.scale) });
+        });
+    }
+}
+
+impl Step for Select {
+    unsafe fn run(&self, context: &Context, worker: &Worker) {
+        let cols = context.cols(self.input);
+        for row in worker.share(context.batch.logits.len()) {
+            unsafe {
+                let from = context.floats(self.input, context.batch.logits[row] as usize);
+                std::ptr::copy_nonoverlapping(from, context.floats(self.output, row), cols);
+            }
+        }
+    }
+}
+
+impl Step for LogitsFinish {
+    unsafe fn run(&self, context: &Context, worker: &Worker) {
+        pieces(worker, context.rows_of(self.logits), context.cols(self.logits), |row, start, n| unsafe {
+            let to = context.floats(self.logits, row).add(start);
+            context.isa.run(Map { a: to, b: to, to, n, f: Finish(self.scale, self.softcap) });
+        });
+    }
+}

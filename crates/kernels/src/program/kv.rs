@@ -1,0 +1,189 @@
+//! The paged cache of keys, values and convolution states.
+//!
+//! A block holds [`BLOCK`] positions of one sequence in every layer. Of each key/value head it keeps the keys as panels of
+//! sixteen positions, `[head_dim][16]`, so that scores of sixteen keys are one vector, and the values row by row,
+//! `[position][head_dim]`. Of a convolution it keeps the inputs of the last `kernel - 1` positions, in slot
+//! `position % (kernel - 1)`: enough to go on from any position, and from the end of a shared block.
+
+use crate::memory::{AlignedBytes, round_up};
+use crate::simd::{LANES, Simd};
+
+/// Positions of a cache block.
+pub const BLOCK: usize = 32;
+
+/// How keys and values are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KvFormat {
+    /// Half precision.
+    F16,
+    /// Single precision.
+    F32,
+}
+
+/// What every layer keeps of a position.
+#[derive(Clone, Debug, Default)]
+pub struct KvLayout {
+    layers: Vec<Layer>,
+    /// Tokens of the vocabulary; batches are checked against it.
+    pub(crate) vocab: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Layer {
+    /// Bytes of one block in this layer.
+    block_bytes: usize,
+}
+
+/// Index of a layer in a [`KvLayout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KvLayer(pub(super) usize);
+
+/// Geometry of one attention layer's share of a block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heads {
+    pub kv_heads: usize,
+    pub head_dim: usize,
+    pub format: KvFormat,
+}
+
+impl KvFormat {
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            KvFormat::F16 => 2,
+            KvFormat::F32 => 4,
+        }
+    }
+}
+
+impl Heads {
+    /// Floats of a value row.
+    pub fn value_stride(self) -> usize {
+        round_up(self.head_dim, LANES)
+    }
+    fn key_bytes(self) -> usize {
+        BLOCK * self.head_dim * self.format.bytes()
+    }
+    pub fn head_bytes(self) -> usize {
+        round_up(self.key_bytes() + BLOCK * self.value_stride() * self.format.bytes(), 64)
+    }
+    /// Elements from the start of a head's keys to dimension 0 of a key: lane of a panel.
+    pub fn key_at(self, slot: usize) -> usize {
+        slot / LANES * self.head_dim * LANES + slot % LANES
+    }
+    /// Bytes from the start of a head to its values.
+    pub fn values_at(self) -> usize {
+        self.key_bytes()
+    }
+}
+
+impl KvLayout {
+    /// An empty layout for a vocabulary of `vocab` tokens.
+    pub fn new(vocab: usize) -> KvLayout {
+        KvLayout { layers: vec![], vocab }
+    }
+
+    /// Adds an attention layer.
+    pub fn attention(&mut self, kv_heads: usize, head_dim: usize, format: KvFormat) -> KvLayer {
+        let heads = Heads { kv_heads, head_dim, format };
+        self.push(heads.kv_heads * heads.head_bytes())
+    }
+
+    /// Adds a convolution over `kernel` positions of `channels` values.
+    pub fn convolution(&mut self, channels: usize, kernel: usize) -> KvLayer {
+        self.push(kernel.saturating_sub(1) * round_up(channels, LANES) * 4)
+    }
+
+    fn push(&mut self, block_bytes: usize) -> KvLayer {
+        self.layers.push(Layer { block_bytes: round_up(block_bytes, 64) });
+        KvLayer(self.layers.len() - 1)
+    }
+
+    /// Bytes of one block in all layers.
+    pub fn block_bytes(&self) -> usize {
+        self.layers.iter().map(|layer| layer.block_bytes).sum()
+    }
+}
+
+/// The cache itself. Pages that were never written cost no memory.
+pub struct KvCache {
+    layout: KvLayout,
+    /// Where each layer begins.
+    offsets: Vec<usize>,
+    blocks: usize,
+    data: AlignedBytes,
+}
+
+impl KvCache {
+    /// A cache of `blocks` blocks.
+    pub fn new(layout: KvLayout, blocks: usize) -> KvCache {
+        let mut bytes = 0;
+        let offsets = layout
+            .layers
+            .iter()
+            .map(|layer| {
+                let offset = bytes;
+                bytes += layer.block_bytes * blocks;
+                offset
+            })
+            .collect();
+        KvCache { layout, offsets, blocks, data: AlignedBytes::zeroed(bytes) }
+    }
+
+    /// Number of blocks.
+    pub fn blocks(&self) -> usize {
+        self.blocks
+    }
+
+    pub(crate) fn layout(&self) -> &KvLayout {
+        &self.layout
+    }
+
+    pub(super) fn data_mut(&mut self) -> *mut u8 {
+        self.data.as_mut_ptr()
+    }
+
+    /// Bytes from the start of the data to a block of a layer.
+    pub(super) fn block_at(&self, layer: KvLayer, block: u32) -> usize {
+        self.offsets[layer.0] + self.layout.layers[layer.0].block_bytes * block as usize
+    }
+}
+
+/// A number format of the cache, as the kernels see it.
+pub(super) trait Element: 'static {
+    type Bits: Copy;
+    unsafe fn load<S: Simd>(s: S, from: *const Self::Bits) -> S::F;
+    /// Stores sixteen numbers; what is too large for the format becomes its largest number, so that no cache ever holds an
+    /// infinity that could reach another sequence.
+    unsafe fn store<S: Simd>(s: S, to: *mut Self::Bits, value: S::F);
+}
+
+pub(super) struct Half;
+pub(super) struct Single;
+
+impl Element for Half {
+    type Bits = u16;
+    #[inline(always)]
+    unsafe fn load<S: Simd>(s: S, from: *const u16) -> S::F {
+        // SAFETY: passed on.
+        unsafe { s.load_f16(from) }
+    }
+    #[inline(always)]
+    unsafe fn store<S: Simd>(s: S, to: *mut u16, value: S::F) {
+        // SAFETY: passed on.
+        unsafe { s.store_f16(to, s.min(s.max(value, s.splat(-65504.0)), s.splat(65504.0))) }
+    }
+}
+
+impl Element for Single {
+    type Bits = f32;
+    #[inline(always)]
+    unsafe fn load<S: Simd>(s: S, from: *const f32) -> S::F {
+        // SAFETY: passed on.
+        unsafe { s.load(from) }
+    }
+    #[inline(always)]
+    unsafe fn store<S: Simd>(s: S, to: *mut f32, value: S::F) {
+        // SAFETY: passed on.
+        unsafe { s.store(to, s.min(s.max(value, s.splat(-f32::MAX)), s.splat(f32::MAX))) }
+    }
+}

@@ -1,0 +1,266 @@
+//! A fixed list of steps over fixed buffers: what a model becomes on one machine.
+//!
+//! A [`Program`] is put together once. Every buffer then has its place in one arena, every step knows its operands by
+//! place, and [`Program::run`] only walks the list: the whole team runs every step, each thread on its own share, with a
+//! barrier between steps. Nothing is allocated, scheduled or looked up by name.
+//!
+//! Shapes are checked when a step is added and a batch when it is run; the steps themselves then work on raw memory.
+
+mod attention;
+mod batch;
+mod conv;
+mod elementwise;
+mod embed;
+mod experts;
+mod kv;
+mod linear;
+mod norm;
+mod rotary;
+
+use std::ops::Range;
+
+pub use attention::Attention;
+pub use batch::{Batch, BatchError, Segment};
+pub use conv::ShortConv;
+pub use elementwise::{Add, Gate, LogitsFinish, Quantise, Select};
+pub use embed::{Embed, SourceBytes, Table};
+pub use experts::{Combine, ExpertLinear, Route, Routing};
+pub use kv::{BLOCK, KvCache, KvFormat, KvLayout};
+pub use linear::{Linear, LinearPart};
+pub use norm::{Norm, NormKind};
+pub use rotary::{Rotary, RotaryPairing, RotateAndStore};
+
+use crate::activations::QuantisedRow;
+use crate::isa::Isa;
+use crate::memory::{AlignedBytes, round_up};
+use crate::simd::LANES;
+use crate::team::{Team, Worker};
+
+/// How many rows a buffer has and a step works on; the batch decides how many are in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// One for every token of the batch.
+    Tokens,
+    /// One for every token whose logits are asked for.
+    Logits,
+    /// One for every token and chosen expert, ordered by expert. The number is experts per token.
+    Routed(usize),
+}
+
+/// A buffer of a program: rows of floats, or of quantised activations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buffer(usize);
+
+#[derive(Clone, Copy)]
+struct Place {
+    offset: usize,
+    /// Bytes from row to row, a multiple of a cache line.
+    stride: usize,
+    cols: usize,
+    rows: Rows,
+    quantised: bool,
+}
+
+/// Puts a program together.
+pub struct Builder {
+    max_tokens: usize,
+    max_logits: usize,
+    places: Vec<Place>,
+    arena_bytes: usize,
+    scratch_bytes: usize,
+    steps: Vec<Box<dyn Step>>,
+}
+
+/// One entry of the list. `run` is called on every thread of the team at once and does that thread's share.
+pub(crate) trait Step: Send + Sync {
+    /// # Safety
+    /// The context's buffers are those the step was checked against, and no thread runs another step at the same time.
+    unsafe fn run(&self, context: &Context, worker: &Worker);
+    /// Bytes of weights read when one row is computed.
+    fn weight_bytes(&self) -> u64 {
+        0
+    }
+    /// Private work space of a thread, in bytes.
+    fn scratch_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// What steps see while they run.
+pub(crate) struct Context<'a> {
+    isa: Isa,
+    arena: *mut u8,
+    places: &'a [Place],
+    batch: &'a Batch<'a>,
+    kv: &'a KvCache,
+    kv_data: *mut u8,
+    scratch: *mut u8,
+    scratch_stride: usize,
+}
+
+// SAFETY: the pointers are to memory that outlives the run; steps divide it among the threads without overlap.
+unsafe impl Sync for Context<'_> {}
+
+impl Context<'_> {
+    fn rows(&self, rows: Rows) -> usize {
+        match rows {
+            Rows::Tokens => self.batch.tokens.len(),
+            Rows::Logits => self.batch.logits.len(),
+            Rows::Routed(per_token) => self.batch.tokens.len() * per_token,
+        }
+    }
+
+    fn rows_of(&self, buffer: Buffer) -> usize {
+        self.rows(self.places[buffer.0].rows)
+    }
+
+    fn cols(&self, buffer: Buffer) -> usize {
+        self.places[buffer.0].cols
+    }
+
+    /// First byte of a row. In bounds for `row < rows_of(buffer)`.
+    unsafe fn bytes(&self, buffer: Buffer, row: usize) -> *mut u8 {
+        let place = &self.places[buffer.0];
+        // SAFETY: places lie within the arena; the caller answers for the row.
+        unsafe { self.arena.add(place.offset + row * place.stride) }
+    }
+
+    unsafe fn floats(&self, buffer: Buffer, row: usize) -> *mut f32 {
+        // SAFETY: passed on.
+        unsafe { self.bytes(buffer, row).cast() }
+    }
+
+    unsafe fn scratch(&self, worker: &Worker) -> *mut u8 {
+        // SAFETY: there is one scratch for every thread.
+        unsafe { self.scratch.add(worker.index * self.scratch_stride) }
+    }
+}
+
+impl Builder {
+    /// A program for at most `max_tokens` tokens a run, `max_logits` of them with logits.
+    pub fn new(max_tokens: usize, max_logits: usize) -> Builder {
+        Builder { max_tokens, max_logits, places: vec![], arena_bytes: 0, scratch_bytes: 0, steps: vec![] }
+    }
+
+    fn place(&mut self, rows: Rows, cols: usize, stride: usize, quantised: bool) -> Buffer {
+        let count = match rows {
+            Rows::Tokens => self.max_tokens,
+            Rows::Logits => self.max_logits,
+            Rows::Routed(per_token) => self.max_tokens * per_token,
+        };
+        self.places.push(Place { offset: self.arena_bytes, stride, cols, rows, quantised });
+        self.arena_bytes += count * stride;
+        Buffer(self.places.len() - 1)
+    }
+
+    /// Rows of `cols` floats.
+    pub fn floats(&mut self, rows: Rows, cols: usize) -> Buffer {
+        self.place(rows, cols, round_up(cols, LANES) * 4, false)
+    }
+
+    /// Rows of `cols` activations as quantised formats take them.
+    pub fn quantised(&mut self, rows: Rows, cols: usize) -> Buffer {
+        self.place(rows, cols, QuantisedRow::new(cols).bytes(), true)
+    }
+
+    fn check_floats(&self, buffer: Buffer, cols: usize) {
+        let place = &self.places[buffer.0];
+        assert!(!place.quantised && place.cols == cols, "a buffer of {cols} floats, not {}", place.cols);
+    }
+
+    fn rows_of(&self, buffer: Buffer) -> Rows {
+        self.places[buffer.0].rows
+    }
+
+    fn check_same_rows(&self, a: Buffer, b: Buffer) {
+        assert_eq!(self.rows_of(a), self.rows_of(b), "both sides have the same rows");
+    }
+
+    fn push(&mut self, step: impl Step + 'static) {
+        self.scratch_bytes = self.scratch_bytes.max(round_up(step.scratch_bytes(), 64));
+        self.steps.push(Box::new(step));
+    }
+
+    /// Bytes that buffers and the scratch of `threads` threads take.
+    pub fn workspace_bytes(&self, threads: usize) -> usize {
+        self.arena_bytes + threads * self.scratch_bytes
+    }
+
+    /// Places the buffers.
+    pub fn finish(self, threads: usize) -> Program {
+        Program {
+            max_tokens: self.max_tokens,
+            max_logits: self.max_logits,
+            arena: AlignedBytes::zeroed(self.arena_bytes),
+            scratch: AlignedBytes::zeroed(threads * self.scratch_bytes),
+            scratch_stride: self.scratch_bytes,
+            threads,
+            places: self.places,
+            steps: self.steps,
+        }
+    }
+}
+
+/// A finished list of steps with its buffers.
+pub struct Program {
+    max_tokens: usize,
+    max_logits: usize,
+    threads: usize,
+    arena: AlignedBytes,
+    scratch: AlignedBytes,
+    scratch_stride: usize,
+    places: Vec<Place>,
+    steps: Vec<Box<dyn Step>>,
+}
+
+impl Program {
+    /// Runs every step over `batch`. The results are in the buffers.
+    ///
+    /// # Errors
+    /// If the batch does not fit the program or the cache; nothing has run then.
+    ///
+    /// # Panics
+    /// If the team has more threads than the program was finished for.
+    pub fn run(&mut self, team: &mut Team, batch: &Batch, kv: &mut KvCache) -> Result<(), BatchError> {
+        batch.check(self.max_tokens, self.max_logits, kv)?;
+        assert!(team.count() <= self.threads, "a program finished for {} threads", self.threads);
+        let kv_data = kv.data_mut();
+        let context = Context {
+            isa: team.isa(),
+            arena: self.arena.as_mut_ptr(),
+            places: &self.places,
+            batch,
+            kv,
+            kv_data,
+            scratch: self.scratch.as_mut_ptr(),
+            scratch_stride: self.scratch_stride,
+        };
+        let steps = &self.steps;
+        team.run(&|worker| {
+            for step in steps {
+                // SAFETY: the batch and the steps' shapes have been checked; the barrier keeps steps apart.
+                unsafe { step.run(&context, worker) };
+                worker.barrier();
+            }
+        });
+        Ok(())
+    }
+
+    /// Row `row` of a buffer of floats, as the last run left it.
+    ///
+    /// # Panics
+    /// If the buffer has no such row or holds quantised values.
+    pub fn row(&self, buffer: Buffer, row: usize) -> &[f32] {
+        let place = &self.places[buffer.0];
+        let range: Range<usize> = place.offset + row * place.stride..place.offset + row * place.stride + place.cols * 4;
+        assert!(!place.quantised);
+        let bytes = &self.arena[range];
+        // SAFETY: within the arena, aligned to a cache line, and every bit pattern is a float.
+        unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), place.cols) }
+    }
+
+    /// Bytes of weights that a run over one token reads.
+    pub fn weight_bytes(&self) -> u64 {
+        self.steps.iter().map(|s| s.weight_bytes()).sum()
+    }
+}
