@@ -1,0 +1,90 @@
+//! One answer of the engine: streamed, stoppable, counted.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use whit_engine::{Engine, Event, FinishReason, Request, TokenLogprob, Usage};
+
+use crate::interrupt;
+
+/// What a request brought.
+#[derive(Debug)]
+pub struct Answer {
+    /// The token ids generated.
+    pub ids: Vec<u32>,
+    /// Their text.
+    pub text: String,
+    /// One per id, if asked for.
+    pub logprobs: Vec<TokenLogprob>,
+    /// Why it ended.
+    pub finish: Finish,
+    /// What it took.
+    pub usage: Usage,
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// The model was done, or a stop text came.
+    Stop,
+    /// As long as it was allowed to be.
+    Length,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+/// Runs `request` to its end or to Ctrl-C. `on_text` gets each piece of text as it becomes certain.
+///
+/// # Errors
+/// The engine's, and those of `on_text`, which end the answer.
+pub fn answer(engine: &mut Engine, request: Request, on_text: &mut dyn FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<Answer> {
+    let ctrl_c = interrupt::Answer::begin();
+    let begun = Instant::now();
+    let mut first_token = None;
+    let prompt_tokens = request.prompt.len();
+    let id = engine.submit(request)?;
+    let mut answer =
+        Answer { ids: vec![], text: String::new(), logprobs: vec![], finish: Finish::Interrupted, usage: Usage::default() };
+    loop {
+        if ctrl_c.stopped() {
+            engine.cancel(id);
+            let first = first_token.unwrap_or_else(Instant::now);
+            answer.usage = Usage {
+                prompt_tokens,
+                generated_tokens: answer.ids.len(),
+                time_to_first_token: first - begun,
+                decode_time: if answer.ids.is_empty() { Duration::ZERO } else { first.elapsed() },
+                ..Usage::default()
+            };
+            return Ok(answer);
+        }
+        for event in engine.step()? {
+            match event {
+                Event::Token { id, text, logprobs, .. } => {
+                    first_token.get_or_insert_with(Instant::now);
+                    answer.ids.push(id);
+                    answer.logprobs.extend(logprobs);
+                    deliver(&mut answer.text, &text, on_text)?;
+                }
+                Event::Finished { text, reason, usage, .. } => {
+                    deliver(&mut answer.text, &text, on_text)?;
+                    answer.finish = match reason {
+                        FinishReason::Stop => Finish::Stop,
+                        FinishReason::Length => Finish::Length,
+                    };
+                    answer.usage = usage;
+                    return Ok(answer);
+                }
+            }
+        }
+    }
+}
+
+fn deliver(all: &mut String, piece: &str, on_text: &mut dyn FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    if piece.is_empty() {
+        return Ok(());
+    }
+    all.push_str(piece);
+    on_text(piece)
+}

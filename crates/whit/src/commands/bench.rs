@@ -1,0 +1,220 @@
+//! `whit bench model`: how fast a model runs here, and how near that is to what the memory allows.
+
+use std::io::Write;
+
+use clap::Args;
+use serde::Serialize;
+use whit_engine::{Engine, Options};
+
+use crate::failure::bad_input;
+use crate::format::{bytes, figures};
+use crate::model_source::{LoadArgs, MODEL_HELP, Model};
+use crate::process;
+use crate::progress::Progress;
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Each repetition fills the context to --depth, times the prefill of --prompt tokens, and times --generate \
+single decode steps; one repetition before the first is not counted. Decoding is bound by memory: each token \
+reads all weights it uses and its sequence's KV cache once. 'bytes per token' is that sum, and its share of \
+the bandwidth is (bytes per token x median decode speed) / (read bandwidth measured in the same run).
+
+Examples:
+  whit bench model model.gguf
+  whit bench model model.gguf -p 2048 -n 64 --batch 8 -t 4 --json")]
+pub struct BenchArgs {
+    #[arg(value_name = "MODEL", help = MODEL_HELP)]
+    model: String,
+    /// Tokens to prefill per sequence
+    #[arg(short, long, value_name = "N", default_value_t = 512)]
+    prompt: usize,
+    /// Tokens to decode per sequence
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 128)]
+    generate: usize,
+    /// Sequences at a time
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    batch: usize,
+    /// Tokens each sequence has before it is measured
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    depth: usize,
+    /// Repetitions
+    #[arg(short, long, value_name = "N", default_value_t = 5)]
+    repetitions: usize,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+/// Median, least and most of the repetitions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Spread {
+    median: f64,
+    min: f64,
+    max: f64,
+}
+
+/// What `--json` prints; the keys are promised.
+#[derive(Serialize)]
+struct Report {
+    prefill_tokens_per_second: Spread,
+    decode_tokens_per_second: Spread,
+    /// Over all decode steps of all repetitions.
+    decode_step_milliseconds: StepTimes,
+    bytes_per_token: u64,
+    read_bandwidth_gb_per_second: f64,
+    share_of_bandwidth: f64,
+    resident_bytes: u64,
+    threads: usize,
+    isa: &'static str,
+    prompt_tokens: usize,
+    generated_tokens: usize,
+    batch: usize,
+    depth: usize,
+    repetitions: usize,
+    architecture: String,
+    parameters: u64,
+    weights_bytes: u64,
+}
+
+/// Percentiles.
+#[derive(Serialize)]
+struct StepTimes {
+    p50: f64,
+    p99: f64,
+}
+
+/// `whit bench model`.
+pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
+    let report = measure(args)?;
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &report)?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{}", table(&report))?;
+    }
+    Ok(())
+}
+
+fn measure(args: &BenchArgs) -> anyhow::Result<Report> {
+    if [args.prompt, args.generate, args.batch, args.repetitions].contains(&0) {
+        return Err(bad_input("nothing to measure: --prompt, --generate, --batch and --repetitions must be at least 1"));
+    }
+    let model = Model::open(&args.model)?;
+    let context = args.depth.saturating_add(args.prompt.max(args.generate.saturating_add(1)));
+    let mut engine = model.load(&Options { sequences: args.batch, ..args.load.options(Some(context)) })?;
+    let available = engine.memory_plan().context;
+    if available < context {
+        return Err(bad_input(format!(
+            "{} sequences of {context} tokens do not fit the memory; {available} tokens each would (lower --prompt, --generate, --depth or --batch)",
+            args.batch
+        )));
+    }
+    let mut bar = Progress::steps("Measuring");
+    let (mut prefill, mut decode, mut steps) = (vec![], vec![], vec![]);
+    for repetition in 0..=args.repetitions {
+        let seconds = engine.time_prefill(args.batch, args.depth, args.prompt)?;
+        let times = engine.time_decode(args.batch, args.depth, args.generate)?;
+        bar.set(repetition as u64 + 1, args.repetitions as u64 + 1);
+        // The first brings pages and clocks up.
+        if repetition > 0 {
+            prefill.push((args.batch * args.prompt) as f64 / seconds);
+            decode.push((args.batch * times.len()) as f64 / times.iter().sum::<f64>());
+            steps.extend(times);
+        }
+    }
+    drop(bar);
+    let decode = Spread::of(decode);
+    let bytes_per_token = bytes_per_token(&engine, args);
+    let bandwidth = read_bandwidth(engine.threads());
+    Ok(Report {
+        prefill_tokens_per_second: Spread::of(prefill),
+        decode_tokens_per_second: decode,
+        decode_step_milliseconds: StepTimes { p50: percentile(&mut steps, 0.50) * 1e3, p99: percentile(&mut steps, 0.99) * 1e3 },
+        bytes_per_token,
+        read_bandwidth_gb_per_second: bandwidth / 1e9,
+        share_of_bandwidth: bytes_per_token as f64 * decode.median / bandwidth,
+        resident_bytes: process::resident_bytes().unwrap_or_else(|| engine.memory_plan().total()),
+        threads: engine.threads(),
+        isa: whit_kernels::Isa::choose()?.name(),
+        prompt_tokens: args.prompt,
+        generated_tokens: args.generate,
+        batch: args.batch,
+        depth: args.depth,
+        repetitions: args.repetitions,
+        architecture: model.spec.architecture.clone(),
+        parameters: model.checkpoint.parameters(),
+        weights_bytes: engine.memory_plan().weights,
+    })
+}
+
+fn read_bandwidth(_threads: usize) -> f64 {
+    f64::NAN // until kernels::probe lands
+}
+
+/// The weights are read once for the whole batch, the KV cache once per sequence; its length is that of the middle step.
+fn bytes_per_token(engine: &Engine, args: &BenchArgs) -> u64 {
+    let step = engine.step_bytes();
+    step.weights / args.batch as u64 + step.kv_per_position * (args.depth + args.generate / 2) as u64
+}
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Spread {
+        let median = percentile(&mut values, 0.5);
+        Spread { median, min: percentile(&mut values, 0.0), max: percentile(&mut values, 1.0) }
+    }
+}
+
+/// The value below which the share `q` of `values` lies, between its neighbours by straight line; 0 of nothing.
+fn percentile(values: &mut [f64], q: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = q * values.len().saturating_sub(1) as f64;
+    let below = values.get(at as usize).copied().unwrap_or(0.0);
+    let above = values.get(at.ceil() as usize).copied().unwrap_or(below);
+    below + (above - below) * at.fract()
+}
+
+fn table(report: &Report) -> String {
+    let rate = |spread: &Spread| format!("{:>8} tokens/s   ({} to {})", figures(spread.median), figures(spread.min), figures(spread.max));
+    format!(
+        "\
+prefill    {}   {} tokens x {} from {}
+decode     {}   {} tokens x {} from {}
+step       {:>8} ms p50, {} ms p99
+reads      {:>8} per token, {} GB/s of {} GB/s ({:.0} %)
+resident   {}
+threads    {} ({})
+",
+        rate(&report.prefill_tokens_per_second),
+        report.prompt_tokens,
+        report.batch,
+        report.depth,
+        rate(&report.decode_tokens_per_second),
+        report.generated_tokens,
+        report.batch,
+        report.depth,
+        figures(report.decode_step_milliseconds.p50),
+        figures(report.decode_step_milliseconds.p99),
+        bytes(report.bytes_per_token),
+        figures(report.share_of_bandwidth * report.read_bandwidth_gb_per_second),
+        figures(report.read_bandwidth_gb_per_second),
+        100.0 * report.share_of_bandwidth,
+        bytes(report.resident_bytes),
+        report.threads,
+        report.isa,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles() {
+        assert_eq!(Spread::of(vec![3.0, 1.0, 2.0]), Spread { median: 2.0, min: 1.0, max: 3.0 });
+        assert_eq!(percentile(&mut [1.0, 2.0], 0.5), 1.5);
+        assert_eq!(percentile(&mut [], 0.5), 0.0);
+    }
+}

@@ -1,0 +1,55 @@
+//! The commands, one file each.
+
+mod bench;
+mod completions;
+mod inspect;
+mod perplexity;
+mod run;
+
+use clap::{Parser, Subcommand};
+pub use run::Session;
+
+/// Runs small language models at the limit of the hardware you already have.
+#[derive(Parser, Debug)]
+#[command(name = "whit", version, max_term_width = 110, arg_required_else_help = true, after_help = "\
+Exit codes: 0 done, 1 whit or the network failed, 2 the input cannot be used, 130 interrupted.
+Environment: HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE as in Hugging Face's tools; \
+WHIT_ISA=scalar|avx2|avx512 forces an instruction set; NO_COLOR is honoured.")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Answer a prompt, or chat in the terminal
+    Run(run::RunArgs),
+    /// Say what a model is, and what memory it needs
+    Inspect(inspect::InspectArgs),
+    /// Measure speed
+    #[command(subcommand)]
+    Bench(BenchCommand),
+    /// Measure how well a model foresees a text
+    Perplexity(perplexity::PerplexityArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+#[derive(Subcommand, Debug)]
+pub enum BenchCommand {
+    /// Prefill and decode speed of a model, and how much of the memory's bandwidth decoding uses
+    Model(bench::BenchArgs),
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(&self) -> anyhow::Result<()> {
+        match self {
+            Command::Run(args) => run::run(args),
+            Command::Inspect(args) => inspect::run(args),
+            Command::Bench(BenchCommand::Model(args)) => bench::run(args),
+            Command::Perplexity(args) => perplexity::run(args),
+            Command::Completions(args) => completions::run(args),
+        }
+    }
+}

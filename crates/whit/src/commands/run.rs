@@ -1,0 +1,283 @@
+//! `whit run`: one answer, or a chat.
+
+use std::io::{IsTerminal, Read, Write, stdin, stdout};
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::{Value, json};
+use whit_engine::{Engine, Request, Sampling};
+use whit_model::template::ChatInput;
+use whit_model::{ChatTemplate, GenerationDefaults};
+
+use crate::answer::{Answer, Finish, answer};
+use crate::failure::{Interrupted, bad_input};
+use crate::model_source::{LoadArgs, MODEL_HELP, Model};
+use crate::sampling::SamplingArgs;
+use crate::{chat, say, stats};
+
+/// Positions planned for when `--context` does not say: enough for a long chat, and small beside the weights.
+const USUAL_CONTEXT: usize = 8192;
+/// Room for an answer after a prompt that is itself longer than that.
+const USUAL_ANSWER: usize = 1024;
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Without PROMPT, whit chats if standard input is a terminal (Ctrl-C stops an answer, Ctrl-D leaves, /help \
+says more), and otherwise takes all of standard input as the prompt. Only the answer goes to standard \
+output, byte for byte; everything else goes to standard error.
+
+Examples:
+  whit run model.gguf \"Why is the sky blue?\"
+  whit run hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF
+  whit run hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q8_0 --temperature 0 --stats \"Name three rivers.\"
+  whit run ./SmolLM2-135M --raw --max-tokens 50 \"Once upon a time\"
+  whit run model.gguf --system \"Summarise in one sentence.\" < article.txt")]
+pub struct RunArgs {
+    #[arg(value_name = "MODEL", help = MODEL_HELP)]
+    model: String,
+    /// What to answer; with --raw, what to continue ("" continues from nothing)
+    prompt: Option<String>,
+    /// Give the prompt to the model as it is, without its chat template
+    #[arg(long, conflicts_with = "system")]
+    raw: bool,
+    /// What to tell the model before the conversation
+    #[arg(long, value_name = "TEXT")]
+    system: Option<String>,
+    /// Longest answer, in tokens [default: until the context is full]
+    #[arg(short = 'n', long, value_name = "N")]
+    max_tokens: Option<usize>,
+    /// End the answer before this text; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    stop: Vec<String>,
+    /// Longest conversation, in tokens; 0 for all the model was trained for [default: 8192, or what the model and the memory allow]
+    #[arg(short, long, value_name = "N", help_heading = "Memory and threads")]
+    context: Option<usize>,
+    /// Print tokens, times, speeds and peak memory to standard error
+    #[arg(long, help_heading = "Output")]
+    stats: bool,
+    /// Print one JSON object when the answer is complete, instead of the text
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+    /// With --json: the log-probability of each token and of the N most likely ones
+    #[arg(long, value_name = "N", requires = "json", help_heading = "Output")]
+    logprobs: Option<usize>,
+    #[command(flatten)]
+    sampling: SamplingArgs,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+/// A model in memory and how it is to answer.
+pub struct Session {
+    model: Model,
+    engine: Engine,
+    template: Option<ChatTemplate>,
+    sampling: Sampling,
+    max_tokens: Option<usize>,
+    stop: Vec<String>,
+    logprobs: Option<usize>,
+    stats: bool,
+}
+
+/// `whit run`.
+pub fn run(args: &RunArgs) -> anyhow::Result<()> {
+    let prompt = match &args.prompt {
+        Some(prompt) => Some(prompt.clone()),
+        None if stdin().is_terminal() => None,
+        None => Some(prompt_from_stdin()?),
+    };
+    if prompt.is_none() && args.json {
+        return Err(bad_input("--json needs a prompt: give it after the model or on standard input"));
+    }
+    let model = Model::open(&args.model)?;
+    let template = if args.raw { None } else { ChatTemplate::from_checkpoint(&model.checkpoint)? };
+    if template.is_none() && !args.raw {
+        say("this model has no chat template; the prompt is given to it as it is, as with --raw");
+        if args.system.is_some() {
+            return Err(bad_input("--system needs a chat template, which this model does not have; put the text before the prompt"));
+        }
+    }
+    let sampling = args.sampling.resolve(&GenerationDefaults::from_checkpoint(&model.checkpoint)?);
+    let mut messages: Vec<Value> = args.system.iter().map(|text| json!({"role": "system", "content": text})).collect();
+    let prompt_ids = match &prompt {
+        Some(prompt) => {
+            messages.push(json!({"role": "user", "content": prompt}));
+            let ids = prompt_ids(&model, template.as_ref(), &messages)?;
+            if ids.is_empty() {
+                return Err(bad_input("the prompt is empty, and this model does not begin a text by itself; give it some words"));
+            }
+            Some(ids)
+        }
+        None => None,
+    };
+    let trained = model.spec.context_length;
+    let context = match args.context {
+        Some(0) => None,
+        Some(context) => Some(context),
+        None => {
+            let prompt = prompt_ids.as_ref().map_or(0, Vec::len);
+            let answer = args.max_tokens.unwrap_or(USUAL_ANSWER);
+            Some(trained.min(USUAL_CONTEXT.max(prompt.saturating_add(answer))))
+        }
+    };
+    let engine = model.load(&args.load.options(context))?;
+    let mut session = Session {
+        model,
+        engine,
+        template,
+        sampling,
+        max_tokens: args.max_tokens,
+        stop: args.stop.clone(),
+        logprobs: args.logprobs,
+        stats: args.stats,
+    };
+    match prompt_ids {
+        Some(ids) if args.json => session.print_json(ids),
+        Some(ids) => session.print_text(ids),
+        None => chat::chat(&mut session, messages),
+    }
+}
+
+fn prompt_from_stdin() -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    stdin().read_to_end(&mut bytes)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        bad_input(format!("standard input is not UTF-8 text (byte {}); convert it, for example with iconv", error.utf8_error().valid_up_to()))
+    })?;
+    // The last line break belongs to the file, not to what it says.
+    let text = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+    if text.is_empty() {
+        return Err(bad_input("no prompt: give one after the model, or on standard input, or run whit in a terminal to chat"));
+    }
+    Ok(text.to_owned())
+}
+
+/// The ids of a conversation; without a template, of its last message alone.
+fn prompt_ids(model: &Model, template: Option<&ChatTemplate>, messages: &[Value]) -> anyhow::Result<Vec<u32>> {
+    let text = match template {
+        Some(template) => {
+            template.render(&ChatInput { messages: messages.to_vec(), add_generation_prompt: true, ..ChatInput::default() })?
+        }
+        None => messages.last().and_then(|message| message["content"].as_str()).unwrap_or_default().to_owned(),
+    };
+    model.prompt_ids(&text)
+}
+
+impl Session {
+    /// Whether the model knows what a conversation is.
+    pub fn has_template(&self) -> bool {
+        self.template.is_some()
+    }
+
+    /// Positions there are.
+    pub fn context(&self) -> usize {
+        self.engine.memory_plan().context
+    }
+
+    /// Answers a conversation, streaming the text to standard output.
+    pub fn reply(&mut self, messages: &[Value]) -> anyhow::Result<Answer> {
+        let ids = prompt_ids(&self.model, self.template.as_ref(), messages)?;
+        self.stream(ids)
+    }
+
+    /// Continues `ids`, streaming the text to standard output.
+    fn stream(&mut self, ids: Vec<u32>) -> anyhow::Result<Answer> {
+        let mut out = stdout();
+        let answer = self.generate(ids, &mut |piece| {
+            out.write_all(piece.as_bytes())?;
+            Ok(out.flush()?)
+        });
+        if out.is_terminal() && !matches!(&answer, Ok(answer) if answer.text.ends_with('\n')) {
+            // A line of its own for whatever comes next, be it the shell's prompt or an error.
+            writeln!(out)?;
+        }
+        let answer = answer?;
+        if self.stats {
+            say(&stats::table(&answer, self.engine.threads(), self.sampling.seed));
+        }
+        Ok(answer)
+    }
+
+    fn generate(&mut self, prompt: Vec<u32>, on_text: &mut dyn FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<Answer> {
+        let request = Request {
+            sampling: self.sampling.clone(),
+            max_tokens: self.max_tokens,
+            stop_tokens: self.model.tokenizer.end_tokens().to_vec(),
+            stop: self.stop.clone(),
+            logprobs: self.logprobs,
+            ..Request::new(prompt)
+        };
+        answer(&mut self.engine, request, on_text)
+    }
+
+    fn print_text(&mut self, ids: Vec<u32>) -> anyhow::Result<()> {
+        ended(&self.stream(ids)?)
+    }
+
+    fn print_json(&mut self, ids: Vec<u32>) -> anyhow::Result<()> {
+        let answer = self.generate(ids.clone(), &mut |_| Ok(()))?;
+        let token = |id: u32| self.model.tokenizer.token(id).unwrap_or_default();
+        let logprobs = self.logprobs.map(|_| {
+            let chosen = answer.ids.iter().zip(&answer.logprobs);
+            let top = |list: &[(u32, f32)]| list.iter().map(|&(id, logprob)| TokenJson { id, token: token(id), logprob, top: None }).collect();
+            chosen.map(|(&id, l)| TokenJson { id, token: token(id), logprob: l.logprob, top: Some(top(&l.top)) }).collect()
+        });
+        let usage = &answer.usage;
+        let report = AnswerJson {
+            text: &answer.text,
+            finish_reason: answer.finish,
+            usage: UsageJson {
+                prompt_tokens: usage.prompt_tokens,
+                cached_tokens: usage.cached_tokens,
+                generated_tokens: usage.generated_tokens,
+            },
+            timings: stats::Timings::of(&answer),
+            seed: self.sampling.seed,
+            prompt_ids: &ids,
+            ids: &answer.ids,
+            logprobs,
+        };
+        let mut out = stdout().lock();
+        serde_json::to_writer(&mut out, &report)?;
+        writeln!(out)?;
+        if self.stats {
+            say(&stats::table(&answer, self.engine.threads(), self.sampling.seed));
+        }
+        ended(&answer)
+    }
+}
+
+fn ended(answer: &Answer) -> anyhow::Result<()> {
+    if answer.finish == Finish::Interrupted { Err(Interrupted.into()) } else { Ok(()) }
+}
+
+/// What `--json` prints; the keys are promised.
+#[derive(Serialize)]
+struct AnswerJson<'a> {
+    text: &'a str,
+    finish_reason: Finish,
+    usage: UsageJson,
+    timings: stats::Timings,
+    seed: u64,
+    prompt_ids: &'a [u32],
+    ids: &'a [u32],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<Vec<TokenJson>>,
+}
+
+#[derive(Serialize)]
+struct UsageJson {
+    prompt_tokens: usize,
+    cached_tokens: usize,
+    generated_tokens: usize,
+}
+
+/// A token and its natural log-probability, and the most likely ones in its place.
+#[derive(Serialize)]
+struct TokenJson {
+    id: u32,
+    token: String,
+    logprob: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top: Option<Vec<TokenJson>>,
+}

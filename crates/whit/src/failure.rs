@@ -1,0 +1,85 @@
+//! Errors that decide the exit code, beside those of the floors below.
+
+use std::io;
+
+use whit_engine::EngineError;
+use whit_model::ModelError;
+
+use crate::hub::HubError;
+
+/// What the person gave cannot be used; the text says what, where and the mend. Exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadInput(pub String);
+
+/// Ctrl-C ended the command. Exit code 130, and nothing is printed.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+/// Shorthand for an [`anyhow::Error`] that holds a [`BadInput`].
+pub fn bad_input(message: impl Into<String>) -> anyhow::Error {
+    BadInput(message.into()).into()
+}
+
+/// How the process ends after `error`: its exit code, and the sentence for standard error if there is one to say.
+pub fn verdict(error: &anyhow::Error) -> (u8, Option<String>) {
+    for cause in error.chain() {
+        if cause.is::<Interrupted>() {
+            return (130, None);
+        }
+        // The reader of a pipe went away: it has seen what it wanted to see.
+        if cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+            return (0, None);
+        }
+    }
+    let input = error.chain().any(|cause| {
+        cause.is::<BadInput>()
+            || cause.is::<ModelError>()
+            || matches!(cause.downcast_ref::<HubError>(), Some(HubError::Refused(_)))
+            || matches!(
+                cause.downcast_ref::<EngineError>(),
+                Some(EngineError::Model(_) | EngineError::DoesNotFit(_) | EngineError::Option(_) | EngineError::Request(_))
+            )
+    });
+    (if input { 2 } else { 1 }, Some(sentence(error)))
+}
+
+/// The chain of causes as one line, outermost first, without saying anything twice.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(|cause| cause.to_string()) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_input_is_2_and_the_rest_is_1() {
+        assert_eq!(verdict(&bad_input("no")), (2, Some("no".into())));
+        assert_eq!(verdict(&EngineError::Request("long".into()).into()), (2, Some("long".into())));
+        assert_eq!(verdict(&HubError::Refused("404".into()).into()).0, 2);
+        assert_eq!(verdict(&HubError::Unreachable("no net".into()).into()).0, 1);
+        assert_eq!(verdict(&anyhow::anyhow!("odd")).0, 1);
+    }
+
+    #[test]
+    fn an_interrupt_is_130_and_a_broken_pipe_is_quiet() {
+        assert_eq!(verdict(&Interrupted.into()), (130, None));
+        assert_eq!(verdict(&anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing")), (0, None));
+    }
+
+    #[test]
+    fn a_chain_is_one_sentence() {
+        let error = anyhow::Error::from(io::Error::other("disk full")).context("cannot write x");
+        assert_eq!(sentence(&error), "cannot write x: disk full");
+    }
+}

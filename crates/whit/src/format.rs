@@ -1,0 +1,139 @@
+//! Sizes, durations and counts, as people write and read them.
+
+use std::time::Duration;
+
+/// Reads a size: `500000000`, `512MiB`, `2GiB`, `1.5GB`. A bare `K`, `M`, `G` or `T` is binary, as in `ls -h`.
+///
+/// # Errors
+/// A sentence with examples, for anything else or a size of 2^63 bytes or more.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("'{text}' is not a size; write it like 2GiB, 1.5GB, 800MiB or 2147483648");
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        _ => return Err(wrong()),
+    };
+    let bytes = match number.parse::<u64>() {
+        Ok(whole) => whole.checked_mul(factor).ok_or_else(wrong)?,
+        Err(_) => {
+            let value = number.parse::<f64>().map_err(|_| wrong())? * factor as f64;
+            if value.is_finite() { value as u64 } else { return Err(wrong()) }
+        }
+    };
+    if bytes == 0 || bytes >= 1 << 63 { Err(wrong()) } else { Ok(bytes) }
+}
+
+/// `512 B`, `1.5 KiB`, `3.25 GiB`: three significant figures.
+pub fn bytes(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        // Above this, three figures would round to 1024 or more.
+        if value < 1023.5 {
+            return format!("{} {unit}", figures(value));
+        }
+        value /= 1024.0;
+    }
+    format!("{} TiB", figures(value))
+}
+
+/// `98 thousand`, `1.24 billion`.
+pub fn count(count: u64) -> String {
+    match count as f64 {
+        n if n < 999.5 => format!("{count}"),
+        n if n < 999.5e3 => format!("{} thousand", figures(n / 1e3)),
+        n if n < 999.5e6 => format!("{} million", figures(n / 1e6)),
+        n => format!("{} billion", figures(n / 1e9)),
+    }
+}
+
+/// `830 µs`, `12.5 ms`, `3.21 s`, `4 min 05 s`.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    match seconds {
+        s if s < 999.5e-6 => format!("{} µs", figures(s * 1e6)),
+        s if s < 0.9995 => format!("{} ms", figures(s * 1e3)),
+        s if s < 59.95 => format!("{} s", figures(s)),
+        s => format!("{} min {:02} s", (s.round() as u64) / 60, (s.round() as u64) % 60),
+    }
+}
+
+/// `12.3 tokens/s`, or a dash if there was no time to speak of.
+pub fn rate(tokens: usize, duration: Duration) -> String {
+    match per_second(tokens, duration) {
+        Some(rate) => format!("{} tokens/s", figures(rate)),
+        None => "-".into(),
+    }
+}
+
+/// Tokens per second, unless there were no tokens or no time.
+pub fn per_second(tokens: usize, duration: Duration) -> Option<f64> {
+    (tokens > 0 && !duration.is_zero()).then(|| tokens as f64 / duration.as_secs_f64())
+}
+
+/// At least three significant figures, all whole ones, no trailing point; zeros only where they count.
+pub fn figures(value: f64) -> String {
+    if value == value.trunc() && value.abs() < 1000.0 {
+        return format!("{value:.0}");
+    }
+    match value.abs() {
+        v if v < 9.995 => format!("{value:.2}"),
+        v if v < 99.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("2147483648", 2 << 30),
+            ("2GiB", 2 << 30),
+            ("2 GiB", 2 << 30),
+            ("2g", 2 << 30),
+            ("1.5KiB", 1536),
+            ("1.5GB", 1_500_000_000),
+            ("800MB", 800_000_000),
+            ("64k", 65536),
+            ("7b", 7),
+        ] {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "0", "GiB", "-1GiB", "2 gigs", "1e9", "1.2.3G", "9223372036854775808", "99999999999TiB", "nan"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_written_with_three_figures() {
+        for (value, text) in
+            [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.50 KiB"), (1048575, "1 MiB"), (5 << 40, "5 TiB")]
+        {
+            assert_eq!(bytes(value), text);
+        }
+    }
+
+    #[test]
+    fn counts_and_durations() {
+        assert_eq!(count(98), "98");
+        assert_eq!(count(260_032), "260 thousand");
+        assert_eq!(count(1_235_814_400), "1.24 billion");
+        assert_eq!(duration(Duration::from_micros(830)), "830 µs");
+        assert_eq!(duration(Duration::from_micros(12_480)), "12.5 ms");
+        assert_eq!(duration(Duration::from_secs(245)), "4 min 05 s");
+        assert_eq!(rate(0, Duration::from_secs(1)), "-");
+        assert_eq!(rate(100, Duration::from_secs(8)), "12.5 tokens/s");
+    }
+}

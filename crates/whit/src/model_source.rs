@@ -1,0 +1,125 @@
+//! From the word `MODEL` on the command line to a loaded engine.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use whit_engine::{Engine, KvFormat, Options};
+use whit_model::{Checkpoint, DecoderSpec, Tokenizer};
+
+use crate::failure::bad_input;
+use crate::progress::Progress;
+use crate::{format, hub, say};
+
+/// What `MODEL` may be; every command's help repeats it.
+pub const MODEL_HELP: &str = "A GGUF file, a Hugging Face folder, or hf:OWNER/NAME[@REVISION][:FILE]";
+
+/// How a model is put into memory.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Memory and threads")]
+pub struct LoadArgs {
+    /// Threads to compute with [default: the physical cores this process may use]
+    #[arg(short, long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Memory for weights, KV cache and work space together, such as 2GiB; the context is shortened to fit [default: what is free]
+    #[arg(long, value_name = "SIZE", value_parser = format::parse_size)]
+    pub memory: Option<u64>,
+    /// How keys and values are kept: in half or in single precision
+    #[arg(long, value_name = "FORMAT", default_value = "f16")]
+    pub kv: Kv,
+}
+
+/// The values of `--kv`.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Kv {
+    #[default]
+    F16,
+    F32,
+}
+
+impl LoadArgs {
+    /// The engine's options for one sequence of `context` positions.
+    pub fn options(&self, context: Option<usize>) -> Options {
+        let kv_format = match self.kv {
+            Kv::F16 => KvFormat::F16,
+            Kv::F32 => KvFormat::F32,
+        };
+        Options { threads: self.threads, context, memory: self.memory, kv_format, ..Options::default() }
+    }
+}
+
+/// A model on disk, opened.
+pub struct Model {
+    /// Tensors and configuration.
+    pub checkpoint: Checkpoint,
+    /// What they make up.
+    pub spec: DecoderSpec,
+    /// Its tokenizer.
+    pub tokenizer: Arc<Tokenizer>,
+}
+
+impl Model {
+    /// Finds (downloads, if need be) and opens `name`.
+    pub fn open(name: &str) -> anyhow::Result<Model> {
+        let checkpoint = Checkpoint::open(&locate(name)?)?;
+        let spec = DecoderSpec::from_checkpoint(&checkpoint)?;
+        let tokenizer = Arc::new(Tokenizer::from_checkpoint(&checkpoint)?);
+        Ok(Model { checkpoint, spec, tokenizer })
+    }
+
+    /// Packs the weights, with a progress bar, and says if the context had to be shortened.
+    pub fn load(&self, options: &Options) -> anyhow::Result<Engine> {
+        let mut bar = Progress::bytes("Loading");
+        let engine = Engine::load(&self.checkpoint, &self.spec, Some(self.tokenizer.clone()), options, &mut |done, total| {
+            bar.set(done, total);
+        })?;
+        drop(bar);
+        let plan = engine.memory_plan();
+        if let Some(wanted) = plan.context_wanted {
+            say(&format!(
+                "context shortened from {wanted} to {} tokens to fit {} of memory ({} weights, {} KV cache, {} work space)",
+                plan.context,
+                options.memory.map_or("free".into(), format::bytes),
+                format::bytes(plan.weights),
+                format::bytes(plan.kv_cache),
+                format::bytes(plan.workspace),
+            ));
+        }
+        Ok(engine)
+    }
+
+    /// Token ids of a whole prompt: BOS first if the model wants it, written control tokens taken for what they are.
+    pub fn prompt_ids(&self, text: &str) -> anyhow::Result<Vec<u32>> {
+        let mut ids = self.tokenizer.encode(text, false, true)?;
+        // A chat template may have written BOS itself; a second one would only confuse the model.
+        if let Some(bos) = self.wanted_bos()?
+            && ids.first() != Some(&bos)
+        {
+            ids.insert(0, bos);
+        }
+        Ok(ids)
+    }
+
+    /// The token every text begins with, if the model was trained with one.
+    pub fn wanted_bos(&self) -> anyhow::Result<Option<u32>> {
+        let begins = self.tokenizer.encode("", true, false)?;
+        Ok(self.tokenizer.bos().filter(|bos| begins.first() == Some(bos)))
+    }
+}
+
+/// Where `name` lies on this machine.
+pub fn locate(name: &str) -> anyhow::Result<PathBuf> {
+    if let Some(model) = name.strip_prefix("hf:") {
+        return Ok(hub::fetch(&model.parse()?, &mut |line| say(&line))?);
+    }
+    let path = Path::new(name);
+    if path.try_exists().unwrap_or(true) {
+        return Ok(path.to_owned());
+    }
+    let hint = match name.parse::<hub::HubModel>() {
+        Ok(model) => format!("a model of the Hugging Face hub is written {model}"),
+        Err(_) => "give the path of a GGUF file or of a Hugging Face folder, or hf:OWNER/NAME".into(),
+    };
+    Err(bad_input(format!("{name}: no such file or folder; {hint}")))
+}
