@@ -70,9 +70,21 @@ impl ModelError {
 
 /// A name from a file, fit for a message: one line, nothing a terminal would obey, and not much of it.
 pub(crate) fn shorten(name: &str) -> String {
-    const LIMIT: usize = 80;
-    let mut short: String = name.chars().take(LIMIT).flat_map(|c| c.escape_debug()).collect();
-    if name.chars().nth(LIMIT).is_some() {
+    let escape = |c: char| match c {
+        '"' | '\'' => c.to_string(),
+        _ => c.escape_debug().to_string(),
+    };
+    cut(name, 80).chars().map(escape).collect()
+}
+
+/// What the JSON reader said, fit for a message. It quotes what it found: escaped, but however long.
+pub(crate) fn json_problem(error: &serde_json::Error) -> String {
+    cut(&error.to_string(), 240)
+}
+
+fn cut(text: &str, limit: usize) -> String {
+    let mut short: String = text.chars().take(limit).collect();
+    if text.chars().nth(limit).is_some() {
         short.push('…');
     }
     short

@@ -18,7 +18,7 @@ use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use whit_kernels::Format;
 
 use crate::ModelError;
-use crate::error::shorten;
+use crate::error::{json_problem, shorten};
 
 /// A tensor of a safetensors file.
 #[derive(Debug)]
@@ -73,8 +73,8 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<TensorInfo>, ModelError> {
             "claims {length} bytes, but only {left} follow: the file is cut short; download it again"
         )));
     };
-    let Entries(mut entries) =
-        serde_json::from_slice(header).map_err(|e| malformed(format!("{e}; download the file again")))?;
+    let Entries(mut entries) = serde_json::from_slice(header)
+        .map_err(|e| malformed(format!("{}; download the file again", json_problem(&e))))?;
 
     entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     for pair in entries.windows(2) {
@@ -174,7 +174,7 @@ impl<'de> Deserialize<'de> for Entries {
                     } else {
                         let entry = map
                             .next_value()
-                            .map_err(|e| de::Error::custom(format!("tensor {}: {e}", shorten(&name))))?;
+                            .map_err(|e| de::Error::custom(format_args!("tensor {}: {e}", shorten(&name))))?;
                         entries.push((name, entry));
                     }
                 }

@@ -45,7 +45,12 @@ fn compare(gguf: &Path, expected: &Path, round: fn(f32) -> f32, seen: &mut BTree
             match ulps(value, expected) {
                 0 if value.to_bits() == expected.to_bits() => {}
                 1 if order_is_open(tensor.format) => off_by_one += 1,
-                _ => return Err(format!("{} ({}): weight {i} is {value:e}, expected {expected:e}", info.name, tensor.format)),
+                _ => {
+                    return Err(format!(
+                        "{} ({}): weight {i} is {value:e}, expected {expected:e}",
+                        info.name, tensor.format
+                    ));
+                }
             }
         }
         seen.insert(tensor.format);

@@ -9,15 +9,15 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::{Checkpoint, Config, MappedFile, TensorEntry, Unreadable, UnreadableTensor};
 use crate::ModelError;
-use crate::error::shorten;
+use crate::error::{json_problem, shorten};
 use crate::map::map;
 use crate::safetensors;
 
 const CONFIG: &str = "config.json";
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
-/// Known ones have a few kilobytes, some with long label lists a few hundred.
-const MAX_CONFIG_BYTES: u64 = 4 << 20;
+/// Known ones have a few kilobytes. As values in memory, JSON takes up to fifty times its length.
+const MAX_CONFIG_BYTES: usize = 1 << 20;
 
 /// Opens the model in `folder`.
 pub(super) fn open(folder: &Path) -> Result<Checkpoint, ModelError> {
@@ -76,7 +76,7 @@ fn read_config(path: &Path) -> Result<serde_json::Map<String, serde_json::Value>
     let malformed = |problem: String| ModelError::malformed(path, "configuration", problem);
     let bytes = map(path)?;
     let bytes = (*bytes).as_ref();
-    if bytes.len() as u64 > MAX_CONFIG_BYTES {
+    if bytes.len() > MAX_CONFIG_BYTES {
         return Err(malformed(format!(
             "has {} bytes, far more than a model's configuration; download it again",
             bytes.len()
@@ -85,7 +85,7 @@ fn read_config(path: &Path) -> Result<serde_json::Map<String, serde_json::Value>
     match serde_json::from_slice(bytes) {
         Ok(serde_json::Value::Object(config)) => Ok(config),
         Ok(_) => Err(malformed("is JSON, but not an object; download it again".into())),
-        Err(e) => Err(malformed(format!("is not JSON ({e}); download it again"))),
+        Err(e) => Err(malformed(format!("is not JSON ({}); download it again", json_problem(&e)))),
     }
 }
 
@@ -120,8 +120,9 @@ impl Loader {
     fn sharded(mut self) -> Result<Checkpoint, ModelError> {
         let index_path = self.checkpoint.path.join(INDEX);
         let bytes = map(&index_path)?;
-        let index: Index = serde_json::from_slice((*bytes).as_ref())
-            .map_err(|e| ModelError::malformed(&index_path, "index", format!("{e}; download it again")))?;
+        let index: Index = serde_json::from_slice((*bytes).as_ref()).map_err(|e| {
+            ModelError::malformed(&index_path, "index", format!("{}; download it again", json_problem(&e)))
+        })?;
         // By file, so that each is opened once, and by name within it, so that a name given twice can be seen.
         let mut wanted: Vec<(String, String)> =
             index.weight_map.0.into_iter().map(|(tensor, file)| (file, tensor)).collect();

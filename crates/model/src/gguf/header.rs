@@ -232,11 +232,11 @@ fn tensor_info(cursor: &mut Cursor, path: &Path, index: usize) -> Result<TensorI
 
     let ggml_type = cursor.u32().map_err(malformed)?;
     let format = Format::from_ggml_type(ggml_type).ok_or_else(|| {
-        let found = types::unsupported_name(ggml_type).unwrap_or("unknown to whit");
-        let problem = format!(
-            "its type is {found} (number {ggml_type}), which whit does not read; use a version of the model in one of {}",
-            types::supported_names()
-        );
+        let found = match types::unsupported_name(ggml_type) {
+            Some(name) => format!("{name}, which whit does not read"),
+            None => format!("number {ggml_type}, which whit does not know"),
+        };
+        let problem = format!("its type is {found}; use the model in one of {}", types::supported_names());
         ModelError::unsupported(path, item(), problem)
     })?;
     let cols = shape.last().copied().unwrap_or(1);
