@@ -38,14 +38,23 @@ pub enum Finish {
 ///
 /// # Errors
 /// The engine's, and those of `on_text`, which end the answer.
-pub fn answer(engine: &mut Engine, request: Request, on_text: &mut dyn FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<Answer> {
+pub fn answer(
+    engine: &mut Engine,
+    request: Request,
+    on_text: &mut dyn FnMut(&str) -> anyhow::Result<()>,
+) -> anyhow::Result<Answer> {
     let ctrl_c = interrupt::Answer::begin();
     let begun = Instant::now();
     let mut first_token = None;
     let prompt_tokens = request.prompt.len();
     let id = engine.submit(request)?;
-    let mut answer =
-        Answer { ids: vec![], text: String::new(), logprobs: vec![], finish: Finish::Interrupted, usage: Usage::default() };
+    let mut answer = Answer {
+        ids: vec![],
+        text: String::new(),
+        logprobs: vec![],
+        finish: Finish::Interrupted,
+        usage: Usage::default(),
+    };
     loop {
         if ctrl_c.stopped() {
             engine.cancel(id);

@@ -82,7 +82,9 @@ impl Input {
     /// The next message; `None` when the person leaves.
     fn message(&mut self) -> anyhow::Result<Option<String>> {
         let Some(first) = self.line(">>> ")? else { return Ok(None) };
-        let Some(mut text) = first.trim_start().strip_prefix("\"\"\"").map(str::to_owned) else { return Ok(Some(first)) };
+        let Some(mut text) = first.trim_start().strip_prefix("\"\"\"").map(str::to_owned) else {
+            return Ok(Some(first));
+        };
         while !text.trim_end().ends_with("\"\"\"") {
             match self.line("... ")? {
                 Some(line) => text = format!("{text}\n{line}"),

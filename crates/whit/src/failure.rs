@@ -39,7 +39,12 @@ pub fn verdict(error: &anyhow::Error) -> (u8, Option<String>) {
             || matches!(cause.downcast_ref::<HubError>(), Some(HubError::Refused(_)))
             || matches!(
                 cause.downcast_ref::<EngineError>(),
-                Some(EngineError::Model(_) | EngineError::DoesNotFit(_) | EngineError::Option(_) | EngineError::Request(_))
+                Some(
+                    EngineError::Model(_)
+                        | EngineError::DoesNotFit(_)
+                        | EngineError::Option(_)
+                        | EngineError::Request(_)
+                )
             )
     });
     (if input { 2 } else { 1 }, Some(sentence(error)))
@@ -74,7 +79,10 @@ mod tests {
     #[test]
     fn an_interrupt_is_130_and_a_broken_pipe_is_quiet() {
         assert_eq!(verdict(&Interrupted.into()), (130, None));
-        assert_eq!(verdict(&anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing")), (0, None));
+        assert_eq!(
+            verdict(&anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing")),
+            (0, None)
+        );
     }
 
     #[test]

@@ -111,16 +111,22 @@ mod tests {
         ] {
             assert_eq!(parse_size(text), Ok(bytes), "{text}");
         }
-        for text in ["", "0", "GiB", "-1GiB", "2 gigs", "1e9", "1.2.3G", "9223372036854775808", "99999999999TiB", "nan"] {
+        for text in ["", "0", "GiB", "-1GiB", "2 gigs", "1e9", "1.2.3G", "9223372036854775808", "99999999999TiB", "nan"]
+        {
             assert!(parse_size(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn sizes_are_written_with_three_figures() {
-        for (value, text) in
-            [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.50 KiB"), (1048575, "1 MiB"), (5 << 40, "5 TiB")]
-        {
+        for (value, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            (1536, "1.50 KiB"),
+            (1048575, "1.00 MiB"),
+            (5 << 40, "5 TiB"),
+        ] {
             assert_eq!(bytes(value), text);
         }
     }

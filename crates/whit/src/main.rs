@@ -46,7 +46,9 @@ fn install_panic_sentence() {
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("no message");
         let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
-        anstream::eprintln!("error: whit made a mistake{place}: {message}; please report it with the command that led to it");
+        anstream::eprintln!(
+            "error: whit made a mistake{place}: {message}; please report it with the command that led to it"
+        );
         std::process::exit(1);
     }));
 }

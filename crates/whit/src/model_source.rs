@@ -71,9 +71,10 @@ impl Model {
     /// Packs the weights, with a progress bar, and says if the context had to be shortened.
     pub fn load(&self, options: &Options) -> anyhow::Result<Engine> {
         let mut bar = Progress::bytes("Loading");
-        let engine = Engine::load(&self.checkpoint, &self.spec, Some(self.tokenizer.clone()), options, &mut |done, total| {
-            bar.set(done, total);
-        })?;
+        let engine =
+            Engine::load(&self.checkpoint, &self.spec, Some(self.tokenizer.clone()), options, &mut |done, total| {
+                bar.set(done, total);
+            })?;
         drop(bar);
         let plan = engine.memory_plan();
         if let Some(wanted) = plan.context_wanted {

@@ -8,7 +8,9 @@ use whit_model::GenerationDefaults;
 
 /// Sampling as the command line has it.
 #[derive(Args, Debug, Default)]
-#[command(next_help_heading = "Sampling (defaults: the model's own, from generation_config.json or GGUF keys, else as given)")]
+#[command(
+    next_help_heading = "Sampling (defaults: the model's own, from generation_config.json or GGUF keys, else as given)"
+)]
 pub struct SamplingArgs {
     /// How much chance there is in the choice; 0 always takes the most likely token [default: 0.8]
     #[arg(long, value_name = "T", allow_negative_numbers = true)]

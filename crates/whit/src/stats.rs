@@ -42,7 +42,8 @@ fn counted(answer: &Answer) -> (usize, usize) {
 pub fn table(answer: &Answer, threads: usize, seed: u64) -> String {
     let usage = &answer.usage;
     let (prefilled, decoded) = counted(answer);
-    let time = |duration: Duration, tokens| format!("{} in {}", format::rate(tokens, duration), format::duration(duration));
+    let time =
+        |duration: Duration, tokens| format!("{} in {}", format::rate(tokens, duration), format::duration(duration));
     let mut lines = vec![
         format!("prompt       {} tokens, {} of them cached", usage.prompt_tokens, usage.cached_tokens),
         format!("generated    {} tokens", usage.generated_tokens),

@@ -100,7 +100,9 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
 
 fn measure(args: &BenchArgs) -> anyhow::Result<Report> {
     if [args.prompt, args.generate, args.batch, args.repetitions].contains(&0) {
-        return Err(bad_input("nothing to measure: --prompt, --generate, --batch and --repetitions must be at least 1"));
+        return Err(bad_input(
+            "nothing to measure: --prompt, --generate, --batch and --repetitions must be at least 1",
+        ));
     }
     let model = Model::open(&args.model)?;
     let context = args.depth.saturating_add(args.prompt.max(args.generate.saturating_add(1)));
@@ -132,7 +134,10 @@ fn measure(args: &BenchArgs) -> anyhow::Result<Report> {
     Ok(Report {
         prefill_tokens_per_second: Spread::of(prefill),
         decode_tokens_per_second: decode,
-        decode_step_milliseconds: StepTimes { p50: percentile(&mut steps, 0.50) * 1e3, p99: percentile(&mut steps, 0.99) * 1e3 },
+        decode_step_milliseconds: StepTimes {
+            p50: percentile(&mut steps, 0.50) * 1e3,
+            p99: percentile(&mut steps, 0.99) * 1e3,
+        },
         bytes_per_token,
         read_bandwidth_gb_per_second: bandwidth / 1e9,
         share_of_bandwidth: bytes_per_token as f64 * decode.median / bandwidth,
@@ -177,7 +182,9 @@ fn percentile(values: &mut [f64], q: f64) -> f64 {
 }
 
 fn table(report: &Report) -> String {
-    let rate = |spread: &Spread| format!("{:>8} tokens/s   ({} to {})", figures(spread.median), figures(spread.min), figures(spread.max));
+    let rate = |spread: &Spread| {
+        format!("{:>8} tokens/s   ({} to {})", figures(spread.median), figures(spread.min), figures(spread.max))
+    };
     format!(
         "\
 prefill    {}   {} tokens x {} from {}

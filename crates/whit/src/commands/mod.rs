@@ -11,10 +11,16 @@ pub use run::Session;
 
 /// Runs small language models at the limit of the hardware you already have.
 #[derive(Parser, Debug)]
-#[command(name = "whit", version, max_term_width = 110, arg_required_else_help = true, after_help = "\
+#[command(
+    name = "whit",
+    version,
+    max_term_width = 110,
+    arg_required_else_help = true,
+    after_help = "\
 Exit codes: 0 done, 1 whit or the network failed, 2 the input cannot be used, 130 interrupted.
 Environment: HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE as in Hugging Face's tools; \
-WHIT_ISA=scalar|avx2|avx512 forces an instruction set; NO_COLOR is honoured.")]
+WHIT_ISA=scalar|avx2|avx512 forces an instruction set; NO_COLOR is honoured."
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

@@ -59,7 +59,11 @@ struct Report {
 pub fn run(args: &PerplexityArgs) -> anyhow::Result<()> {
     let bytes = std::fs::read(&args.file).map_err(|error| bad_input(format!("{}: {error}", args.file.display())))?;
     let text = String::from_utf8(bytes).map_err(|error| {
-        bad_input(format!("{}: not UTF-8 text (byte {}); convert it, for example with iconv", args.file.display(), error.utf8_error().valid_up_to()))
+        bad_input(format!(
+            "{}: not UTF-8 text (byte {}); convert it, for example with iconv",
+            args.file.display(),
+            error.utf8_error().valid_up_to()
+        ))
     })?;
     let model = Model::open(&args.model)?;
     if args.context < 4 || args.chunks == Some(0) {
@@ -75,13 +79,20 @@ pub fn run(args: &PerplexityArgs) -> anyhow::Result<()> {
     let bos = model.wanted_bos()?;
     tokens.splice(0..0, bos);
     if tokens.len() < 4 {
-        return Err(bad_input(format!("{}: only {} tokens; that is too short a text to score", args.file.display(), tokens.len())));
+        return Err(bad_input(format!(
+            "{}: only {} tokens; that is too short a text to score",
+            args.file.display(),
+            tokens.len()
+        )));
     }
     let window = args.context.min(tokens.len());
     let windows = (tokens.len() / window).min(args.chunks.unwrap_or(usize::MAX));
     let mut engine = model.load(&args.load.options(Some(window)))?;
     if engine.memory_plan().context < window {
-        return Err(bad_input(format!("windows of {window} tokens do not fit the memory; use --context {}", engine.memory_plan().context)));
+        return Err(bad_input(format!(
+            "windows of {window} tokens do not fit the memory; use --context {}",
+            engine.memory_plan().context
+        )));
     }
 
     let mut scores = Scores::default();

@@ -94,7 +94,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     if template.is_none() && !args.raw {
         say("this model has no chat template; the prompt is given to it as it is, as with --raw");
         if args.system.is_some() {
-            return Err(bad_input("--system needs a chat template, which this model does not have; put the text before the prompt"));
+            return Err(bad_input(
+                "--system needs a chat template, which this model does not have; put the text before the prompt",
+            ));
         }
     }
     let sampling = args.sampling.resolve(&GenerationDefaults::from_checkpoint(&model.checkpoint)?);
@@ -104,7 +106,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
             messages.push(json!({"role": "user", "content": prompt}));
             let ids = prompt_ids(&model, template.as_ref(), &messages)?;
             if ids.is_empty() {
-                return Err(bad_input("the prompt is empty, and this model does not begin a text by itself; give it some words"));
+                return Err(bad_input(
+                    "the prompt is empty, and this model does not begin a text by itself; give it some words",
+                ));
             }
             Some(ids)
         }
@@ -142,12 +146,17 @@ fn prompt_from_stdin() -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     stdin().read_to_end(&mut bytes)?;
     let text = String::from_utf8(bytes).map_err(|error| {
-        bad_input(format!("standard input is not UTF-8 text (byte {}); convert it, for example with iconv", error.utf8_error().valid_up_to()))
+        bad_input(format!(
+            "standard input is not UTF-8 text (byte {}); convert it, for example with iconv",
+            error.utf8_error().valid_up_to()
+        ))
     })?;
     // The last line break belongs to the file, not to what it says.
     let text = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
     if text.is_empty() {
-        return Err(bad_input("no prompt: give one after the model, or on standard input, or run whit in a terminal to chat"));
+        return Err(bad_input(
+            "no prompt: give one after the model, or on standard input, or run whit in a terminal to chat",
+        ));
     }
     Ok(text.to_owned())
 }
@@ -155,9 +164,11 @@ fn prompt_from_stdin() -> anyhow::Result<String> {
 /// The ids of a conversation; without a template, of its last message alone.
 fn prompt_ids(model: &Model, template: Option<&ChatTemplate>, messages: &[Value]) -> anyhow::Result<Vec<u32>> {
     let text = match template {
-        Some(template) => {
-            template.render(&ChatInput { messages: messages.to_vec(), add_generation_prompt: true, ..ChatInput::default() })?
-        }
+        Some(template) => template.render(&ChatInput {
+            messages: messages.to_vec(),
+            add_generation_prompt: true,
+            ..ChatInput::default()
+        })?,
         None => messages.last().and_then(|message| message["content"].as_str()).unwrap_or_default().to_owned(),
     };
     model.prompt_ids(&text)
@@ -198,7 +209,11 @@ impl Session {
         Ok(answer)
     }
 
-    fn generate(&mut self, prompt: Vec<u32>, on_text: &mut dyn FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<Answer> {
+    fn generate(
+        &mut self,
+        prompt: Vec<u32>,
+        on_text: &mut dyn FnMut(&str) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Answer> {
         let request = Request {
             sampling: self.sampling.clone(),
             max_tokens: self.max_tokens,
@@ -219,8 +234,12 @@ impl Session {
         let token = |id: u32| self.model.tokenizer.token(id).unwrap_or_default();
         let logprobs = self.logprobs.map(|_| {
             let chosen = answer.ids.iter().zip(&answer.logprobs);
-            let top = |list: &[(u32, f32)]| list.iter().map(|&(id, logprob)| TokenJson { id, token: token(id), logprob, top: None }).collect();
-            chosen.map(|(&id, l)| TokenJson { id, token: token(id), logprob: l.logprob, top: Some(top(&l.top)) }).collect()
+            let top = |list: &[(u32, f32)]| {
+                list.iter().map(|&(id, logprob)| TokenJson { id, token: token(id), logprob, top: None }).collect()
+            };
+            chosen
+                .map(|(&id, l)| TokenJson { id, token: token(id), logprob: l.logprob, top: Some(top(&l.top)) })
+                .collect()
         });
         let usage = &answer.usage;
         let report = AnswerJson {

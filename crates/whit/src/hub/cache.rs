@@ -36,11 +36,16 @@ pub fn at(path: &Path) -> impl Fn(io::Error) -> HubError + '_ {
 /// # Errors
 /// If a component is empty, `.` or `..`, or has a character that means something to a file system.
 pub fn relative(name: &str) -> Result<PathBuf, HubError> {
-    let harmless = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(|c: char| c.is_control() || "\\:".contains(c));
+    let harmless = |part: &str| {
+        !part.is_empty() && part != "." && part != ".." && !part.contains(|c: char| c.is_control() || "\\:".contains(c))
+    };
     if name.split('/').all(harmless) {
         Ok(name.split('/').collect())
     } else {
-        Err(HubError::Refused(format!("the hub names a file '{}', which would not stay in its folder; whit does not write it", name.escape_debug())))
+        Err(HubError::Refused(format!(
+            "the hub names a file '{}', which would not stay in its folder; whit does not write it",
+            name.escape_debug()
+        )))
     }
 }
 
@@ -133,7 +138,12 @@ impl Snapshot {
     pub fn shards(&self, index: &str) -> Result<Vec<String>, HubError> {
         let path = self.file(index)?;
         let text = fs::read_to_string(&path).map_err(at(&path))?;
-        let wrong = || HubError::Refused(format!("{}: weight_map is missing or not a table of file names; the repository is damaged", path.display()));
+        let wrong = || {
+            HubError::Refused(format!(
+                "{}: weight_map is missing or not a table of file names; the repository is damaged",
+                path.display()
+            ))
+        };
         let value: serde_json::Value = serde_json::from_str(&text).map_err(|_| wrong())?;
         let map = value.get("weight_map").and_then(|map| map.as_object()).ok_or_else(wrong)?;
         let shards: Option<BTreeSet<&str>> = map.values().map(|file| file.as_str()).collect();

@@ -5,8 +5,8 @@ use super::{HubError, HubModel};
 /// Quantisations in the order in which whit prefers them: what most people want first (small, hardly worse than the
 /// original), then neighbours above and below, then what is large.
 const PREFERENCE: [&str; 18] = [
-    "Q4_K_M", "Q4_0", "Q4_K_S", "IQ4_NL", "IQ4_XS", "Q4_1", "MXFP4", "Q5_K_M", "Q5_K_S", "Q5_0", "Q6_K", "Q8_0", "Q3_K_L", "Q3_K_M",
-    "F16", "BF16", "F32", "Q2_K",
+    "Q4_K_M", "Q4_0", "Q4_K_S", "IQ4_NL", "IQ4_XS", "Q4_1", "MXFP4", "Q5_K_M", "Q5_K_S", "Q5_0", "Q6_K", "Q8_0",
+    "Q3_K_L", "Q3_K_M", "F16", "BF16", "F32", "Q2_K",
 ];
 
 /// What a folder needs beside its weights, as far as it is there. Small files first: the weights come last.
@@ -46,20 +46,26 @@ impl Choice {
         let ggufs: Vec<&str> = files.iter().map(String::as_str).filter(|file| is_model(file)).collect();
         if let Some(wanted) = &model.file {
             let exact = files.iter().map(String::as_str).find(|file| file == wanted && is_gguf(file));
-            let gguf = exact.or_else(|| shortest(ggufs.iter().copied().filter(|file| names_quantisation(file, wanted))));
+            let gguf =
+                exact.or_else(|| shortest(ggufs.iter().copied().filter(|file| names_quantisation(file, wanted))));
             return gguf.map(|file| Choice::Gguf(parts(file))).ok_or_else(|| {
                 HubError::Refused(format!("{model}: there is no such file or quantisation; {}", what_there_is(&ggufs)))
             });
         }
-        let preferred = PREFERENCE.iter().find_map(|name| shortest(ggufs.iter().copied().filter(|file| names_quantisation(file, name))));
+        let preferred = PREFERENCE
+            .iter()
+            .find_map(|name| shortest(ggufs.iter().copied().filter(|file| names_quantisation(file, name))));
         if let Some(gguf) = preferred.or_else(|| shortest(ggufs.iter().copied())) {
             return Ok(Choice::Gguf(parts(gguf)));
         }
         let has = |name: &str| files.iter().any(|file| file == name);
         if !has("config.json") {
-            return Err(HubError::Refused(format!("{model}: there is neither a GGUF file nor a config.json in this repository")));
+            return Err(HubError::Refused(format!(
+                "{model}: there is neither a GGUF file nor a config.json in this repository"
+            )));
         }
-        let mut chosen: Vec<String> = FOLDER_FILES.iter().filter(|name| has(name)).map(|name| name.to_string()).collect();
+        let mut chosen: Vec<String> =
+            FOLDER_FILES.iter().filter(|name| has(name)).map(|name| name.to_string()).collect();
         let (single, index) = ("model.safetensors", "model.safetensors.index.json");
         let index = if has(single) {
             chosen.push(single.into());
@@ -91,7 +97,10 @@ fn is_gguf(file: &str) -> bool {
 /// A GGUF file that is a language model (and not a vision projector or an importance matrix), and a first part if split.
 fn is_model(file: &str) -> bool {
     let name = file.rsplit('/').next().unwrap_or(file).to_ascii_lowercase();
-    is_gguf(file) && !name.starts_with("mmproj") && !name.contains("imatrix") && split_parts(file).is_none_or(|(_, part, _)| part == 1)
+    is_gguf(file)
+        && !name.starts_with("mmproj")
+        && !name.contains("imatrix")
+        && split_parts(file).is_none_or(|(_, part, _)| part == 1)
 }
 
 /// Whether the file's name has `quantisation` as a word of its own: `x-Q4_K_M.gguf` has Q4_K_M, but not Q4_K.
@@ -99,9 +108,9 @@ fn names_quantisation(file: &str, quantisation: &str) -> bool {
     let (file, wanted) = (file.to_ascii_uppercase(), quantisation.to_ascii_uppercase());
     let of_a_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     !wanted.is_empty()
-        && file.match_indices(&wanted).any(|(at, _)| {
-            !file[..at].ends_with(of_a_word) && !file[at + wanted.len()..].starts_with(of_a_word)
-        })
+        && file
+            .match_indices(&wanted)
+            .any(|(at, _)| !file[..at].ends_with(of_a_word) && !file[at + wanted.len()..].starts_with(of_a_word))
 }
 
 /// The shortest name, the first in the alphabet of these: the plain one among variants.
@@ -150,7 +159,15 @@ mod tests {
 
     #[test]
     fn q4_k_m_is_preferred_then_its_neighbours() {
-        let all = ["README.md", "mmproj-F16.gguf", "m-BF16.gguf", "m-Q8_0.gguf", "m-Q4_K_S.gguf", "m-Q4_K_M.gguf", "m-Q4_0.gguf"];
+        let all = [
+            "README.md",
+            "mmproj-F16.gguf",
+            "m-BF16.gguf",
+            "m-Q8_0.gguf",
+            "m-Q4_K_S.gguf",
+            "m-Q4_K_M.gguf",
+            "m-Q4_0.gguf",
+        ];
         assert_eq!(choose(None, &all), gguf("m-Q4_K_M.gguf"));
         assert_eq!(choose(None, &["m.f16.gguf", "m.q8_0.gguf"]), gguf("m.q8_0.gguf"));
         assert_eq!(choose(None, &["m-Q4_0_8_8.gguf", "m-Q8_0.gguf"]), gguf("m-Q8_0.gguf"));

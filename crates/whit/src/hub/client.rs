@@ -59,8 +59,17 @@ impl Client {
         let url = format!("{}/api/models/{}/revision/{}", self.endpoint, model.repository, model.revision);
         let mut response = self.with_token(self.agent.get(&url)).call().map_err(|error| self.unreachable(&error))?;
         self.check(model, None, &response)?;
-        let text = response.body_mut().with_config().limit(LISTING_LIMIT).read_to_string().map_err(|error| self.unreachable(&error))?;
-        let odd = || HubError::Unreachable(format!("{url}: the answer is not a hub's listing of a repository; check HF_ENDPOINT"));
+        let text = response
+            .body_mut()
+            .with_config()
+            .limit(LISTING_LIMIT)
+            .read_to_string()
+            .map_err(|error| self.unreachable(&error))?;
+        let odd = || {
+            HubError::Unreachable(format!(
+                "{url}: the answer is not a hub's listing of a repository; check HF_ENDPOINT"
+            ))
+        };
         let value: serde_json::Value = serde_json::from_str(&text).map_err(|_| odd())?;
         let commit = value.get("sha").and_then(|sha| sha.as_str()).filter(|sha| is_plain_name(sha)).ok_or_else(odd)?;
         let siblings = value.get("siblings").and_then(|list| list.as_array()).ok_or_else(odd)?;
@@ -91,11 +100,18 @@ impl Client {
             if !response.status().is_redirection() {
                 self.check(model, Some(file), &response)?;
             }
-            let etag = header("x-linked-etag").or_else(|| header("etag")).map(|tag| tag.trim_start_matches("W/").trim_matches('"'));
-            let size = header("x-linked-size").or_else(|| header("content-length").filter(|_| !response.status().is_redirection()));
+            let etag = header("x-linked-etag")
+                .or_else(|| header("etag"))
+                .map(|tag| tag.trim_start_matches("W/").trim_matches('"'));
+            let size = header("x-linked-size")
+                .or_else(|| header("content-length").filter(|_| !response.status().is_redirection()));
             return match etag.filter(|etag| is_plain_name(etag)) {
-                Some(etag) => Ok(FileInfo { etag: etag.to_owned(), size: size.and_then(|size| size.parse().ok()), url }),
-                None => Err(HubError::Unreachable(format!("{url}: the answer has no usable ETag, as a hub's should; check HF_ENDPOINT"))),
+                Some(etag) => {
+                    Ok(FileInfo { etag: etag.to_owned(), size: size.and_then(|size| size.parse().ok()), url })
+                }
+                None => Err(HubError::Unreachable(format!(
+                    "{url}: the answer has no usable ETag, as a hub's should; check HF_ENDPOINT"
+                ))),
             };
         }
         Err(HubError::Unreachable(format!("{url}: too many redirections")))
@@ -144,10 +160,18 @@ impl Client {
             (401, _) => HubError::Refused(format!(
                 "{model}: the hub asks who you are ({status}): the name is misspelt or the model is private; check {page}, or set HF_TOKEN to a token that may read it"
             )),
-            (404, "RevisionNotFound") => HubError::Refused(format!("{model}: there is no revision '{}' ({status}); see {page}", model.revision)),
-            (404, _) if file.is_some() => HubError::Refused(format!("{model}: there is no file {what}({status}); see {page}")),
-            (404, _) => HubError::Refused(format!("{model}: there is no such model ({status}); check the spelling at {page}")),
-            (429, _) => HubError::Unreachable(format!("{model}: the hub is asked too often from here ({status}); try again in some minutes, or set HF_TOKEN")),
+            (404, "RevisionNotFound") => {
+                HubError::Refused(format!("{model}: there is no revision '{}' ({status}); see {page}", model.revision))
+            }
+            (404, _) if file.is_some() => {
+                HubError::Refused(format!("{model}: there is no file {what}({status}); see {page}"))
+            }
+            (404, _) => {
+                HubError::Refused(format!("{model}: there is no such model ({status}); check the spelling at {page}"))
+            }
+            (429, _) => HubError::Unreachable(format!(
+                "{model}: the hub is asked too often from here ({status}); try again in some minutes, or set HF_TOKEN"
+            )),
             _ => HubError::Unreachable(format!("{model}: the hub answered {status}; try again later")),
         })
     }

@@ -116,7 +116,9 @@ impl Transfer<'_> {
         let mut body = response.into_body().into_reader();
         let mut buffer = vec![0; 1 << 16];
         loop {
-            let read = body.read(&mut buffer).map_err(|error| HubError::Unreachable(format!("the connection broke off ({error})")))?;
+            let read = body
+                .read(&mut buffer)
+                .map_err(|error| HubError::Unreachable(format!("the connection broke off ({error})")))?;
             if read == 0 {
                 return Ok(());
             }

@@ -146,7 +146,8 @@ fn in_cache(model: &HubModel, snapshot: &Snapshot) -> Option<PathBuf> {
             if let Some(index) = index {
                 files.extend(snapshot.shards(&index).ok()?);
             }
-            let complete = files.iter().all(|file| snapshot.has(file)) && ["tokenizer.json", "vocab.json"].iter().any(|file| snapshot.has(file));
+            let complete = files.iter().all(|file| snapshot.has(file))
+                && ["tokenizer.json", "vocab.json"].iter().any(|file| snapshot.has(file));
             complete.then(|| snapshot.folder().to_owned())
         }
     }

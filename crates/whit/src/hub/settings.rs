@@ -43,7 +43,10 @@ impl Settings {
         let token = get("HF_TOKEN").or_else(|| get("HUGGING_FACE_HUB_TOKEN")).or_else(from_file);
         let on = |value: String| matches!(value.to_ascii_lowercase().as_str(), "1" | "on" | "yes" | "true");
         Ok(Settings {
-            endpoint: get("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".into()).trim_end_matches('/').to_owned(),
+            endpoint: get("HF_ENDPOINT")
+                .unwrap_or_else(|| "https://huggingface.co".into())
+                .trim_end_matches('/')
+                .to_owned(),
             cache,
             token,
             offline: get("HF_HUB_OFFLINE").is_some_and(on),
@@ -74,7 +77,12 @@ mod tests {
     fn the_environment_says_who_where_and_whether() {
         let plain = settings(&[("HOME", "/nowhere")]);
         assert_eq!((plain.endpoint.as_str(), plain.token, plain.offline), ("https://huggingface.co", None, false));
-        let set = settings(&[("HOME", "/nowhere"), ("HF_ENDPOINT", "http://mirror/"), ("HF_TOKEN", " t\n"), ("HF_HUB_OFFLINE", "1")]);
+        let set = settings(&[
+            ("HOME", "/nowhere"),
+            ("HF_ENDPOINT", "http://mirror/"),
+            ("HF_TOKEN", " t\n"),
+            ("HF_HUB_OFFLINE", "1"),
+        ]);
         assert_eq!((set.endpoint.as_str(), set.token.as_deref(), set.offline), ("http://mirror", Some("t"), true));
     }
 }

@@ -151,7 +151,11 @@ impl Facts {
             architecture: spec.map(|spec| spec.architecture.clone()).or(architecture),
             parameters: checkpoint.parameters(),
             tensor_bytes: checkpoint.tensor_bytes(),
-            bytes_by_format: checkpoint.bytes_by_format().iter().map(|(format, bytes)| (format.to_string(), *bytes)).collect(),
+            bytes_by_format: checkpoint
+                .bytes_by_format()
+                .iter()
+                .map(|(format, bytes)| (format.to_string(), *bytes))
+                .collect(),
             decoder: spec.map(Decoder::of),
             tokenizer,
             chat_template,
@@ -172,7 +176,8 @@ impl Decoder {
             })
             .collect();
         let windows: Vec<usize> = attentions.iter().filter_map(|attention| attention.window).collect();
-        let most = |value: fn(&Attention) -> usize| attentions.iter().map(|attention| value(attention)).max().unwrap_or(0);
+        let most =
+            |value: fn(&Attention) -> usize| attentions.iter().map(|attention| value(attention)).max().unwrap_or(0);
         let (experts, experts_per_token) = spec
             .layers
             .iter()
@@ -184,7 +189,12 @@ impl Decoder {
         Decoder {
             vocabulary_size: spec.vocab_size,
             hidden_size: spec.hidden_size,
-            intermediate_size: spec.layers.iter().map(|layer| intermediate_size(&layer.feed_forward)).max().unwrap_or(0),
+            intermediate_size: spec
+                .layers
+                .iter()
+                .map(|layer| intermediate_size(&layer.feed_forward))
+                .max()
+                .unwrap_or(0),
             layers: spec.layers.len(),
             attention_layers: attentions.len(),
             convolution_layers: spec.layers.len() - attentions.len(),
@@ -245,7 +255,11 @@ impl TokenizerFacts {
 impl TemplateFacts {
     fn of(template: &ChatTemplate) -> TemplateFacts {
         let message = serde_json::json!({"role": "user", "content": "Hello"});
-        let input = whit_model::template::ChatInput { messages: vec![message], add_generation_prompt: true, ..Default::default() };
+        let input = whit_model::template::ChatInput {
+            messages: vec![message],
+            add_generation_prompt: true,
+            ..Default::default()
+        };
         TemplateFacts { example: template.render(&input).ok() }
     }
 }

@@ -16,7 +16,8 @@ pub fn table(facts: &Facts) -> String {
     rows.push(("architecture", facts.architecture.clone().unwrap_or_else(|| "not said".into())));
     if facts.parameters > 0 {
         rows.push(("parameters", format!("{} ({})", count(facts.parameters), grouped(facts.parameters))));
-        let formats: Vec<String> = facts.bytes_by_format.iter().map(|(format, size)| format!("{} {format}", bytes(*size))).collect();
+        let formats: Vec<String> =
+            facts.bytes_by_format.iter().map(|(format, size)| format!("{} {format}", bytes(*size))).collect();
         rows.push(("weights", format!("{}: {}", bytes(facts.tensor_bytes), formats.join(", "))));
     }
     if let Some(decoder) = &facts.decoder {
@@ -25,7 +26,10 @@ pub fn table(facts: &Facts) -> String {
     if let Some(tokenizer) = &facts.tokenizer {
         rows.push(("tokenizer", tokenizer.description.clone()));
         let bos = tokenizer.bos.clone().unwrap_or_else(|| "nothing".into());
-        rows.push(("", format!("text begins with {bos}, an answer ends with {}", or_nothing(tokenizer.end.join(" or ")))));
+        rows.push((
+            "",
+            format!("text begins with {bos}, an answer ends with {}", or_nothing(tokenizer.end.join(" or "))),
+        ));
     }
     let template = match &facts.chat_template {
         None => "none: run it with --raw".into(),
@@ -53,8 +57,17 @@ fn decoder_rows(decoder: &Decoder, rows: &mut Vec<(&'static str, String)>) {
         0 => String::new(),
         n => format!(" ({n} of them short convolutions)"),
     };
-    rows.push(("layers", format!("{}{convolutions}, width {}, feed-forward {}", decoder.layers, decoder.hidden_size, decoder.intermediate_size)));
-    rows.push(("attention", format!("{} heads of {} on {} key-value heads", decoder.heads, decoder.head_dim, decoder.kv_heads)));
+    rows.push((
+        "layers",
+        format!(
+            "{}{convolutions}, width {}, feed-forward {}",
+            decoder.layers, decoder.hidden_size, decoder.intermediate_size
+        ),
+    ));
+    rows.push((
+        "attention",
+        format!("{} heads of {} on {} key-value heads", decoder.heads, decoder.head_dim, decoder.kv_heads),
+    ));
     if decoder.experts > 0 {
         rows.push(("experts", format!("{}, {} per token", decoder.experts, decoder.experts_per_token)));
     }
@@ -62,7 +75,15 @@ fn decoder_rows(decoder: &Decoder, rows: &mut Vec<(&'static str, String)>) {
     rows.push(("vocabulary", format!("{} rows, {tied}", grouped(decoder.vocabulary_size as u64))));
     rows.push(("context", format!("{} tokens", grouped(decoder.context_length as u64))));
     if let Some(window) = decoder.sliding_window {
-        rows.push(("", format!("sliding window of {} in {} of {} layers", grouped(window as u64), decoder.sliding_window_layers, decoder.layers)));
+        rows.push((
+            "",
+            format!(
+                "sliding window of {} in {} of {} layers",
+                grouped(window as u64),
+                decoder.sliding_window_layers,
+                decoder.layers
+            ),
+        ));
     }
     for (i, rotary) in decoder.rotaries.iter().enumerate() {
         rows.push((if i == 0 { "rotary" } else { "" }, rotary_row(rotary)));
@@ -111,7 +132,8 @@ fn shortened(text: &str, most: usize) -> String {
 /// `131072` as `131,072`.
 fn grouped(value: u64) -> String {
     let digits = value.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or("")).collect();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or("")).collect();
     groups.join(",")
 }
 

@@ -1,0 +1,56 @@
+//! `whit perplexity` agrees with the fixtures' script.
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{expected, fixture, whit};
+
+fn file(text: impl AsRef<[u8]>) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path: PathBuf = folder.path().join("text.txt");
+    std::fs::write(&path, text).expect("written");
+    (folder, path.to_string_lossy().into_owned())
+}
+
+#[test]
+fn it_is_what_float64_says_and_near_it_when_quantised() {
+    let wanted = &expected()["perplexity"];
+    let (_folder, text) = file(wanted["text"].as_str().expect("text"));
+    for (model, tolerance) in [("pocket", 0.002), ("pocket-f16.gguf", 0.002), ("pocket-q8_0.gguf", 0.1)] {
+        let context = wanted["context"].to_string();
+        let report =
+            whit(["perplexity", &fixture(model).to_string_lossy(), "--file", &text, "--context", &context, "--json"])
+                .json();
+        assert_eq!(report["tokens_scored"], wanted["tokens_scored"]);
+        for key in ["mean_negative_log_likelihood", "standard_error"] {
+            let (got, wanted) = (report[key].as_f64().expect("a number"), wanted[key].as_f64().expect("a number"));
+            assert!((got - wanted).abs() <= tolerance, "{model}: {key} {got}, expected {wanted}");
+        }
+    }
+}
+
+#[test]
+fn chunks_limit_the_work_and_a_short_text_is_one_window() {
+    let wanted = expected()["perplexity"]["text"].as_str().expect("text").to_owned();
+    let (_folder, text) = file(wanted);
+    let model = fixture("pocket").to_string_lossy().into_owned();
+    let report = |more: &[&str]| whit(["perplexity", &model, "--file", &text, "--json"].iter().chain(more)).json();
+    assert_eq!(report(&["--context", "24", "--chunks", "2"])["tokens_scored"], 22);
+    let whole = report(&["--context", "256"]);
+    assert_eq!(whole["chunks"], 1);
+    assert!(whole["context"].as_u64() < Some(256));
+    let sentence = whit(["perplexity", &model, "--file", &text, "--context", "24"]).stdout();
+    assert!(sentence.starts_with("perplexity ") && sentence.contains(" +/- "), "{sentence}");
+}
+
+#[test]
+fn what_cannot_be_scored_is_refused() {
+    let model = fixture("pocket").to_string_lossy().into_owned();
+    let (_folder, text) = file("Who");
+    whit(["perplexity", &model, "--file", &text]).refused(2, &["256 tokens this model was trained for"]);
+    whit(["perplexity", &model, "--file", &text, "--context", "64"]).refused(2, &["text.txt", "too short"]);
+    whit(["perplexity", &model, "--file", "/no/such/file"]).refused(2, &["/no/such/file"]);
+    let (_folder, binary) = file([b'a', 0xff]);
+    whit(["perplexity", &model, "--file", &binary]).refused(2, &["not UTF-8 text (byte 1)"]);
+}
