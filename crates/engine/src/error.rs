@@ -16,4 +16,7 @@ pub enum EngineError {
     /// A request that cannot be served.
     #[error("{0}")]
     Request(String),
+    /// Something that cannot happen did.
+    #[error("internal error: {0}")]
+    Internal(String),
 }

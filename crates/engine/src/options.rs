@@ -32,6 +32,15 @@ pub enum KvFormat {
     F32,
 }
 
+impl From<KvFormat> for whit_kernels::program::KvFormat {
+    fn from(format: KvFormat) -> Self {
+        match format {
+            KvFormat::F16 => whit_kernels::program::KvFormat::F16,
+            KvFormat::F32 => whit_kernels::program::KvFormat::F32,
+        }
+    }
+}
+
 /// What a loaded model takes, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryPlan {

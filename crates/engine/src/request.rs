@@ -71,6 +71,28 @@ impl Default for Sampling {
     }
 }
 
+impl Sampling {
+    /// A sentence on the first value that is out of range.
+    pub(crate) fn check(&self, vocab_size: usize) -> Result<(), String> {
+        let range = |name: &str, value: f32, low: f32, high: f32| match (low..=high).contains(&value) {
+            true => Ok(()),
+            false => Err(format!("{name} is {value}: use a number from {low} to {high}")),
+        };
+        range("temperature", self.temperature, 0.0, 100.0)?;
+        range("top_p", self.top_p, 0.0, 1.0)?;
+        range("min_p", self.min_p, 0.0, 1.0)?;
+        range("repetition_penalty", self.repetition_penalty, 0.01, 100.0)?;
+        range("presence_penalty", self.presence_penalty, -100.0, 100.0)?;
+        range("frequency_penalty", self.frequency_penalty, -100.0, 100.0)?;
+        match self.logit_bias.iter().find(|(id, bias)| *id as usize >= vocab_size || bias.is_nan()) {
+            Some((id, bias)) => {
+                Err(format!("logit_bias of {bias} for token {id}: use a number and a token below {vocab_size}"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// What a step brought.
 #[derive(Clone, Debug)]
 pub enum Event {

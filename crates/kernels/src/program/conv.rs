@@ -25,7 +25,7 @@ pub struct ShortConv {
 }
 
 /// Most positions a kernel may see: its inputs stay in registers.
-const MAX_KERNEL: usize = 8;
+pub const MAX_KERNEL: usize = 8;
 
 impl Builder {
     /// Adds a [`ShortConv`].

@@ -26,12 +26,12 @@ pub struct Route {
     pub routing: Routing,
 }
 
-/// Every expert's matrices, each applied to the tokens that were sent to it.
+/// A matrix of every expert, each applied to the tokens that were sent to it.
 pub struct ExpertLinear {
-    /// By token (`gathered`) or by routed row.
+    /// By token or by routed row.
     pub input: Buffer,
-    /// Of each expert the same matrices, in the same order; outputs are by routed row.
-    pub experts: Vec<Vec<LinearPart>>,
+    /// One per expert, all of one shape, all with the same output, by routed row.
+    pub experts: Vec<LinearPart>,
     /// From [`Builder::routing`].
     pub routing: Routing,
 }
@@ -80,14 +80,11 @@ impl Builder {
         assert_eq!(step.experts.len(), step.routing.experts);
         let routed = Rows::Routed(step.routing.top_k);
         assert!([Rows::Tokens, routed].contains(&self.rows_of(step.input)));
-        let panels = |parts: &[LinearPart]| parts.iter().map(|p| (p.matrix.rows(), p.output)).collect::<Vec<_>>();
-        let first = panels(&step.experts[0]);
-        for parts in &mut step.experts {
-            assert_eq!(panels(parts), first, "experts are all of one shape");
-            for part in parts {
-                self.check_part(step.input, part);
-                assert_eq!(self.rows_of(part.output), routed);
-            }
+        let (rows, output) = (step.experts[0].matrix.rows(), step.experts[0].output);
+        assert_eq!(self.rows_of(output), routed);
+        for part in &mut step.experts {
+            assert!(part.matrix.rows() == rows && part.output == output, "experts are all of one shape");
+            self.check_part(step.input, part);
         }
         self.push(step);
     }
@@ -190,7 +187,7 @@ fn choose(logits: &mut [f32], weights: &mut [f32], chosen: &mut [u32], normalize
 impl Step for ExpertLinear {
     unsafe fn run(&self, context: &Context, worker: &Worker) {
         let gathered = context.places[self.input.0].rows == Rows::Tokens;
-        for (expert, parts) in self.experts.iter().enumerate() {
+        for (expert, part) in self.experts.iter().enumerate() {
             // SAFETY: written by `Route`, the rows of an expert lie within the routed rows; panels are shared out.
             unsafe {
                 let starts = self.routing.starts(context);
@@ -202,21 +199,18 @@ impl Step for ExpertLinear {
                     true => (0, Some(self.routing.tokens(context).add(start).cast_const())),
                     false => (start, None),
                 };
-                for part in parts {
-                    let panels = worker.share(part.matrix.panels());
-                    part.multiply(context, worker, self.input, panels, input_row, gather, start, end - start);
-                }
+                let panels = worker.share(part.matrix.panels());
+                part.multiply(context, worker, self.input, panels, input_row, gather, start, end - start);
             }
         }
     }
 
     fn weight_bytes(&self) -> u64 {
-        let one: usize = self.experts[0].iter().map(|part| part.matrix.bytes()).sum();
-        (one * self.routing.top_k) as u64
+        (self.experts[0].matrix.bytes() * self.routing.top_k) as u64
     }
 
     fn scratch_bytes(&self) -> usize {
-        self.experts[0].iter().map(|part| Multiply::scratch_bytes(part.matrix.cols())).max().unwrap_or(0)
+        Multiply::scratch_bytes(self.experts[0].matrix.cols())
     }
 }
 

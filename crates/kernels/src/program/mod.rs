@@ -21,7 +21,7 @@ use std::ops::Range;
 
 pub use attention::Attention;
 pub use batch::{Batch, BatchError, Segment};
-pub use conv::ShortConv;
+pub use conv::{MAX_KERNEL, ShortConv};
 pub use elementwise::{Add, Gate, LogitsFinish, Quantise, Select};
 pub use embed::{Embed, SourceBytes, Table};
 pub use experts::{Combine, ExpertLinear, Route, Routing};
@@ -37,7 +37,7 @@ use crate::simd::LANES;
 use crate::team::{Team, Worker};
 
 /// How many rows a buffer has and a step works on; the batch decides how many are in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rows {
     /// One for every token of the batch.
     Tokens,
@@ -168,7 +168,8 @@ impl Builder {
         assert!(!place.quantised && place.cols == cols, "a buffer of {cols} floats, not {}", place.cols);
     }
 
-    fn rows_of(&self, buffer: Buffer) -> Rows {
+    /// Which rows a buffer has.
+    pub fn rows_of(&self, buffer: Buffer) -> Rows {
         self.places[buffer.0].rows
     }
 

@@ -1,0 +1,161 @@
+//! Runs that are not requests: likelihoods of given text, and timings.
+
+use std::time::Instant;
+
+use crate::engine::{Engine, WantLogits, Work};
+use crate::plan::{MAX_LOGITS, blocks_per_sequence};
+use crate::sampler::log_sum_exp;
+use crate::EngineError;
+
+impl Engine {
+    /// Logits at every position of `tokens`, run in chunks of at most `chunk` tokens: `each(position, logits)`.
+    ///
+    /// # Errors
+    /// If `tokens` is longer than the context, has an id outside the vocabulary, or does not fit beside running requests.
+    pub fn logits(
+        &mut self,
+        tokens: &[u32],
+        chunk: usize,
+        each: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), EngineError> {
+        self.check_tokens(tokens)?;
+        let blocks = self.take_blocks(tokens.len())?;
+        let chunk = chunk.clamp(1, MAX_LOGITS.min(self.model.max_tokens));
+        let mut position = 0;
+        let mut result = Ok(());
+        for tokens in tokens.chunks(chunk) {
+            let work = Work { tokens, position, blocks: &blocks, logits: WantLogits::All };
+            result = self.model.run(&mut self.team, &[work]);
+            if result.is_err() {
+                break;
+            }
+            for row in 0..tokens.len() {
+                each(position + row, self.model.logits(row));
+            }
+            position += tokens.len();
+        }
+        self.pool.release(&blocks);
+        result
+    }
+
+    /// Natural-log probability of each token of `tokens` after the first, given all before it: `tokens.len() - 1` values.
+    /// Independent of any request.
+    ///
+    /// # Errors
+    /// As [`Engine::logits`].
+    pub fn log_likelihoods(&mut self, tokens: &[u32]) -> Result<Vec<f32>, EngineError> {
+        let mut likelihoods = Vec::with_capacity(tokens.len().saturating_sub(1));
+        self.logits(tokens, MAX_LOGITS, &mut |position, logits| {
+            if let Some(&next) = tokens.get(position + 1) {
+                likelihoods.push((f64::from(logits[next as usize]) - log_sum_exp(logits)) as f32);
+            }
+        })?;
+        Ok(likelihoods)
+    }
+
+    /// Seconds of `steps` steps that each decode one token for `batch` sequences already `depth` tokens long; for benchmarks.
+    /// One value per step. The sequences are dropped afterwards.
+    ///
+    /// # Errors
+    /// If the context, the cache or a batch has no room for that.
+    pub fn time_decode(&mut self, batch: usize, depth: usize, steps: usize) -> Result<Vec<f64>, EngineError> {
+        let sequences = self.prefilled(batch, depth, steps)?;
+        let mut seconds = Vec::with_capacity(steps);
+        let mut result = Ok(());
+        for step in 0..steps {
+            let tokens: Vec<u32> = (0..batch).map(|i| self.some_token(i, depth + step)).collect();
+            let works: Vec<Work> = sequences
+                .iter()
+                .zip(&tokens)
+                .map(|(blocks, token)| Work {
+                    tokens: std::slice::from_ref(token),
+                    position: depth + step,
+                    blocks,
+                    logits: WantLogits::Last,
+                })
+                .collect();
+            let start = Instant::now();
+            result = self.model.run(&mut self.team, &works);
+            if result.is_err() {
+                break;
+            }
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+        sequences.iter().for_each(|blocks| self.pool.release(blocks));
+        result.map(|()| seconds)
+    }
+
+    /// Seconds to prefill `tokens` tokens for each of `batch` sequences already `depth` tokens long; for benchmarks.
+    ///
+    /// # Errors
+    /// If the context, the cache or a batch has no room for that.
+    pub fn time_prefill(&mut self, batch: usize, depth: usize, tokens: usize) -> Result<f64, EngineError> {
+        let sequences = self.prefilled(batch, depth, tokens)?;
+        let start = Instant::now();
+        let result = sequences
+            .iter()
+            .enumerate()
+            .try_for_each(|(i, blocks)| self.prefill(i, blocks, depth..depth + tokens, WantLogits::Last));
+        let seconds = start.elapsed().as_secs_f64();
+        sequences.iter().for_each(|blocks| self.pool.release(blocks));
+        result.map(|()| seconds)
+    }
+
+    /// Sequences of `depth` tokens with room for `more`.
+    fn prefilled(&mut self, batch: usize, depth: usize, more: usize) -> Result<Vec<Vec<u32>>, EngineError> {
+        if batch == 0 || batch > MAX_LOGITS.min(self.model.max_tokens) {
+            return Err(EngineError::Option(format!("a batch of {batch}: use 1 to {MAX_LOGITS}")));
+        }
+        let mut sequences = Vec::new();
+        for i in 0..batch {
+            let ready = self.take_blocks(depth + more).and_then(|blocks| {
+                let result = self.prefill(i, &blocks, 0..depth, WantLogits::None);
+                sequences.push(blocks);
+                result
+            });
+            if let Err(error) = ready {
+                sequences.iter().for_each(|blocks| self.pool.release(blocks));
+                return Err(error);
+            }
+        }
+        Ok(sequences)
+    }
+
+    fn prefill(
+        &mut self,
+        sequence: usize,
+        blocks: &[u32],
+        positions: std::ops::Range<usize>,
+        logits: WantLogits,
+    ) -> Result<(), EngineError> {
+        let tokens: Vec<u32> = positions.clone().map(|position| self.some_token(sequence, position)).collect();
+        let mut position = positions.start;
+        for tokens in tokens.chunks(self.model.max_tokens) {
+            let last = position + tokens.len() == positions.end;
+            let logits = if last { logits } else { WantLogits::None };
+            self.model.run(&mut self.team, &[Work { tokens, position, blocks, logits }])?;
+            position += tokens.len();
+        }
+        Ok(())
+    }
+
+    /// Any token, but not always the same.
+    fn some_token(&self, sequence: usize, position: usize) -> u32 {
+        let mixed = (position as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(sequence as u64 * 0xbf58_476d);
+        ((mixed >> 33) % self.model.vocab_size as u64) as u32
+    }
+
+    fn take_blocks(&mut self, positions: usize) -> Result<Vec<u32>, EngineError> {
+        if positions > self.model.context {
+            return Err(EngineError::Request(format!(
+                "{positions} tokens are more than the context of {}: shorten the text or raise --context",
+                self.model.context
+            )));
+        }
+        let needed = blocks_per_sequence(positions);
+        if needed > self.pool.available() {
+            return Err(EngineError::Request("the KV cache has no room beside what is running".into()));
+        }
+        Ok(std::iter::from_fn(|| self.pool.take()).take(needed).collect())
+    }
+}
