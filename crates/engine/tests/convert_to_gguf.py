@@ -121,6 +121,13 @@ INSIDE = {
     "block_sparse_moe.gate": "ffn_gate_inp",
 }
 EXPERT_PARTS = {"gate_proj": "gate", "up_proj": "up", "down_proj": "down", "w1": "gate", "w3": "up", "w2": "down"}
+# Tensors of Hugging Face's that llama.cpp has no place for, so that it refuses the file.
+UNKNOWN_TO_LLAMA_CPP = {
+    "phi2": r"attn_[qk]_norm",
+    "lfm2": r"shortconv\..*\.bias",
+    "qwen3": r"attn_output\.bias",
+    "smollm3": r"attn_output\.bias|ffn_.*\.bias",
+}
 # Architectures whose norm after attention is not the one before the feed-forward.
 NORMS_AFTER = {"gemma2", "gemma3", "olmo2"}
 # Architectures whose head llama.cpp does not tie.
@@ -228,7 +235,8 @@ class Converter:
         if self.arch == "gemma3" and c.get("final_logit_softcapping"):
             self.number("final_logit_softcapping", c["final_logit_softcapping"], "f32")
         if self.arch in ("gemma2", "gemma3") and c["query_pre_attn_scalar"] != self.head_dim:
-            warn("a GGUF does not keep query_pre_attn_scalar; readers take the width of a head")
+            self.number("attention.scale", c["query_pre_attn_scalar"] ** -0.5, "f32")
+            warn(f"llama.cpp's {self.arch} scales by the width of a head, whatever the file says, and will differ")
         if self.arch == "gptneox":
             self.number("use_parallel_residual", c.get("use_parallel_residual", True), "bool")
             if c["hidden_act"] == "gelu":
@@ -329,6 +337,8 @@ class Converter:
     # ---- tensors
 
     def add(self, name, values):
+        if re.search(UNKNOWN_TO_LLAMA_CPP.get(self.arch, "(?!)"), name) and name.startswith("blk.0."):
+            warn(f"llama.cpp's {self.arch} will refuse {name}")
         self.writer.add_tensor(name, np.ascontiguousarray(values, dtype=np.float32))
 
     def weights(self):

@@ -1,0 +1,106 @@
+//! What the engine's tests share: reference folders, and running a model over ids.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+
+use whit_engine::{Engine, Event, KvFormat, Options, Request};
+use whit_model::{Checkpoint, DecoderSpec, safetensors};
+
+/// The folder an environment variable names, or else `default`; both relative to the repository's root.
+pub fn folder(variable: &str, default: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.join(std::env::var(variable).unwrap_or_else(|_| default.to_owned()))
+}
+
+/// Prompts with what a reference implementation makes of them.
+pub struct Expected {
+    pub cases: Vec<Case>,
+}
+
+pub struct Case {
+    pub prompt: Vec<u32>,
+    /// Row by row of the vocabulary.
+    pub logits: Vec<Vec<f32>>,
+    pub greedy: Vec<u32>,
+    /// How far the best logit was ahead of the second.
+    pub margins: Vec<f32>,
+}
+
+impl Expected {
+    /// Reads `expected.safetensors` as the fixtures' README lays it out.
+    pub fn read(path: &Path) -> Expected {
+        let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let tensors = safetensors::parse(path, &bytes).unwrap();
+        let find = |name: &str| tensors.iter().find(|t| t.name == name);
+        let ids = |name: &str| -> Vec<u32> {
+            let tensor = find(name).unwrap_or_else(|| panic!("{}: no {name}", path.display()));
+            assert_eq!(tensor.dtype, "I64");
+            bytes[tensor.bytes.clone()].as_chunks().0.iter().map(|&b| i64::from_le_bytes(b) as u32).collect()
+        };
+        let floats = |name: &str| -> (Vec<f32>, usize) {
+            let tensor = find(name).unwrap_or_else(|| panic!("{}: no {name}", path.display()));
+            let values = bytes[tensor.bytes.clone()].as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
+            (values, *tensor.shape.last().unwrap())
+        };
+        let cases = (0..)
+            .take_while(|i| find(&format!("prompt_{i}")).is_some())
+            .map(|i| {
+                let (logits, vocab) = floats(&format!("logits_{i}"));
+                Case {
+                    prompt: ids(&format!("prompt_{i}")),
+                    logits: logits.chunks(vocab).map(<[f32]>::to_vec).collect(),
+                    greedy: ids(&format!("greedy_{i}")),
+                    margins: floats(&format!("greedy_margin_{i}")).0,
+                }
+            })
+            .collect();
+        Expected { cases }
+    }
+}
+
+/// Loads the model at `path` with a cache in single precision.
+pub fn load(path: &Path, options: Options) -> Result<Engine, String> {
+    let checkpoint = Checkpoint::open(path).map_err(|e| e.to_string())?;
+    let spec = DecoderSpec::from_checkpoint(&checkpoint).map_err(|e| e.to_string())?;
+    Engine::load(&checkpoint, &spec, None, &options, &mut |_, _| {}).map_err(|e| e.to_string())
+}
+
+/// Everything computed and kept in single precision, for a context of `context`.
+pub fn exact(context: usize) -> Options {
+    Options { context: Some(context), kv_format: KvFormat::F32, threads: Some(2), ..Options::default() }
+}
+
+/// Logits at every position, the prompt cut in chunks of `chunk`.
+pub fn logits(engine: &mut Engine, tokens: &[u32], chunk: usize) -> Vec<Vec<f32>> {
+    let mut rows = Vec::new();
+    engine.logits(tokens, chunk, &mut |_, row| rows.push(row.to_vec())).unwrap();
+    rows
+}
+
+/// The ids a request generates.
+pub fn generate(engine: &mut Engine, request: Request) -> Vec<u32> {
+    engine.submit(request).unwrap();
+    let mut ids = Vec::new();
+    while !engine.is_idle() {
+        for event in engine.step().unwrap() {
+            if let Event::Token { id, .. } = event {
+                ids.push(id);
+            }
+        }
+    }
+    ids
+}
+
+/// The largest difference between two sets of rows; a NaN counts as infinite.
+pub fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let mut largest = 0f32;
+    for (a, b) in a.iter().zip(b) {
+        assert_eq!(a.len(), b.len());
+        for (a, b) in a.iter().zip(b) {
+            let difference = (a - b).abs();
+            largest = if difference.is_nan() { f32::INFINITY } else { largest.max(difference) };
+        }
+    }
+    largest
+}
