@@ -1,8 +1,9 @@
 //! A conversation in the terminal.
 
-use std::io::{IsTerminal, stdout};
+use std::io::stdout;
 use std::path::PathBuf;
 
+use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
 use rustyline::error::ReadlineError;
 use rustyline::{Config, DefaultEditor};
@@ -96,9 +97,9 @@ impl Input {
 
     /// The next line. Ctrl-C discards what is there; it leaves nobody in doubt how to leave.
     fn line(&mut self, prompt: &str) -> anyhow::Result<Option<String>> {
-        let bold = if stdout().is_terminal() { Style::new().bold() } else { Style::new() };
-        let coloured = anstream::AutoStream::choice(&stdout()) != anstream::ColorChoice::Never;
-        let shown = if coloured { format!("{bold}{prompt}{bold:#}") } else { prompt.to_owned() };
+        let plain = AutoStream::choice(&stdout()) == ColorChoice::Never;
+        let bold = if plain { Style::new() } else { Style::new().bold() };
+        let shown = format!("{bold}{prompt}{bold:#}");
         loop {
             match self.editor.readline(&(prompt, shown.as_str())) {
                 Ok(line) => {

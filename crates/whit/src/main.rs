@@ -12,6 +12,7 @@ mod interrupt;
 mod model_source;
 mod process;
 mod progress;
+mod prompt;
 mod sampling;
 mod stats;
 

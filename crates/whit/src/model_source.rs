@@ -89,24 +89,6 @@ impl Model {
         }
         Ok(engine)
     }
-
-    /// Token ids of a whole prompt: BOS first if the model wants it, written control tokens taken for what they are.
-    pub fn prompt_ids(&self, text: &str) -> anyhow::Result<Vec<u32>> {
-        let mut ids = self.tokenizer.encode(text, false, true)?;
-        // A chat template may have written BOS itself; a second one would only confuse the model.
-        if let Some(bos) = self.wanted_bos()?
-            && ids.first() != Some(&bos)
-        {
-            ids.insert(0, bos);
-        }
-        Ok(ids)
-    }
-
-    /// The token every text begins with, if the model was trained with one.
-    pub fn wanted_bos(&self) -> anyhow::Result<Option<u32>> {
-        let begins = self.tokenizer.encode("", true, false)?;
-        Ok(self.tokenizer.bos().filter(|bos| begins.first() == Some(bos)))
-    }
 }
 
 /// Where `name` lies on this machine.

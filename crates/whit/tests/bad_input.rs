@@ -82,8 +82,8 @@ fn a_damaged_generation_config() {
 #[test]
 fn a_prompt_longer_than_the_context() {
     let model = fixture("pocket").to_string_lossy().into_owned();
-    let long = "wind ".repeat(300);
-    whit(["run", &model, &long]).refused(2, &["256"]);
+    let long = "wind ".repeat(1200);
+    whit(["run", &model, &long]).refused(2, &["1024"]);
     whit(["run", &model, "--context", "16", "Tell me a poem about the wind, and make it a long one."])
         .refused(2, &["16"]);
 }
@@ -113,7 +113,7 @@ fn memory_that_does_not_suffice_is_refused_with_the_sum_and_shortens_the_context
     let outcome =
         whit(["run", &model, "--threads", "1", "--memory", &limit, "--temperature", "0", "What is 2 + 2?"]).run();
     assert_eq!(outcome.stdout, "Four.", "{outcome:#?}");
-    assert!(outcome.stderr.contains("context shortened from 256 to "), "{outcome:#?}");
+    assert!(outcome.stderr.contains("context shortened from 1024 to "), "{outcome:#?}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn json_has_the_facts() {
             ("kv_heads", 2),
             ("head_dim", 16),
             ("vocabulary_size", 448),
-            ("context_length", 256),
+            ("context_length", 1024),
             ("experts", 0),
         ] {
             assert_eq!(decoder[key], value, "{key}");

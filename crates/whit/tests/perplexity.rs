@@ -37,9 +37,9 @@ fn chunks_limit_the_work_and_a_short_text_is_one_window() {
     let model = fixture("pocket").to_string_lossy().into_owned();
     let report = |more: &[&str]| whit(["perplexity", &model, "--file", &text, "--json"].iter().chain(more)).json();
     assert_eq!(report(&["--context", "24", "--chunks", "2"])["tokens_scored"], 22);
-    let whole = report(&["--context", "256"]);
+    let whole = report(&["--context", "512"]);
     assert_eq!(whole["chunks"], 1);
-    assert!(whole["context"].as_u64() < Some(256));
+    assert!(whole["context"].as_u64() < Some(512));
     let sentence = whit(["perplexity", &model, "--file", &text, "--context", "24"]).stdout();
     assert!(sentence.starts_with("perplexity ") && sentence.contains(" +/- "), "{sentence}");
 }
@@ -48,8 +48,9 @@ fn chunks_limit_the_work_and_a_short_text_is_one_window() {
 fn what_cannot_be_scored_is_refused() {
     let model = fixture("pocket").to_string_lossy().into_owned();
     let (_folder, text) = file("Who");
-    whit(["perplexity", &model, "--file", &text]).refused(2, &["256 tokens this model was trained for"]);
-    whit(["perplexity", &model, "--file", &text, "--context", "64"]).refused(2, &["text.txt", "too short"]);
+    whit(["perplexity", &model, "--file", &text]).refused(2, &["text.txt", "too short"]);
+    let (_folder, long) = file("wind ".repeat(2000));
+    whit(["perplexity", &model, "--file", &long, "--context", "2048"]).refused(2, &["2048", "1024", "--context"]);
     whit(["perplexity", &model, "--file", "/no/such/file"]).refused(2, &["/no/such/file"]);
     let (_folder, binary) = file([b'a', 0xff]);
     whit(["perplexity", &model, "--file", &binary]).refused(2, &["not UTF-8 text (byte 1)"]);

@@ -80,6 +80,33 @@ fn the_prompt_may_come_from_standard_input() {
 }
 
 #[test]
+fn a_chat_remembers_what_was_said() {
+    let lines =
+        "Say a pangram.\n\nAnd another?\n/nonsense\n/clear\n\"\"\"Who are\nyou?\"\"\"\nWho are you?\n/exit\nHello\n";
+    let outcome = whit(greedy("pocket", &["--chat", "--max-tokens", "60", "--stats"])).stdin(lines).run();
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    let said = "The quick brown fox jumps over the lazy dog.Pack my box with five dozen liquor jugs.";
+    assert!(outcome.stdout.starts_with(said), "{outcome:#?}");
+    assert!(
+        outcome.stdout.ends_with("I am Pocket, a model of two layers. I know a few things, all of them by heart."),
+        "{outcome:#?}"
+    );
+    assert!(outcome.stderr.contains("there is no /nonsense"), "{outcome:#?}");
+    // The second turn finds the first in the cache: only the tokens after it are computed.
+    let cached: Vec<&str> = outcome.stderr.lines().filter(|line| line.starts_with("prompt ")).collect();
+    assert_eq!(cached.len(), 4, "{outcome:#?}");
+    assert!(cached[0].ends_with(", 0 of them cached") && !cached[1].ends_with(", 0 of them cached"), "{cached:?}");
+}
+
+#[test]
+fn a_chat_that_fills_the_context_says_so_and_goes_on() {
+    let lines = format!("{}\n/clear\nWhat is 2 + 2?\n", "wind ".repeat(1200));
+    let outcome = whit(greedy("pocket", &["--chat"])).stdin(lines).run();
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "Four."), "{outcome:#?}");
+    assert!(outcome.stderr.contains("/clear begins anew"), "{outcome:#?}");
+}
+
+#[test]
 fn a_stop_text_ends_the_answer_before_it() {
     let answer = whit(greedy("pocket", &["--stop", "zzz", "--stop", " jumps over", "--json", "Say a pangram."])).json();
     assert_eq!(

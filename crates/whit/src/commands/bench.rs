@@ -1,10 +1,12 @@
 //! `whit bench model`: how fast a model runs here, and how near that is to what the memory allows.
 
 use std::io::Write;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 use whit_engine::{Engine, Options};
+use whit_kernels::Team;
 
 use crate::failure::bad_input;
 use crate::format::{bytes, figures};
@@ -105,8 +107,11 @@ fn measure(args: &BenchArgs) -> anyhow::Result<Report> {
         ));
     }
     let model = Model::open(&args.model)?;
-    let context = args.depth.saturating_add(args.prompt.max(args.generate.saturating_add(1)));
+    let context = args.depth.saturating_add(args.prompt.max(args.generate));
     let mut engine = model.load(&Options { sequences: args.batch, ..args.load.options(Some(context)) })?;
+    let (architecture, parameters) = (model.spec.architecture.clone(), model.checkpoint.parameters());
+    // The engine keeps what it needs of the file; the rest shall not count as memory in use.
+    drop(model);
     let available = engine.memory_plan().context;
     if available < context {
         return Err(bad_input(format!(
@@ -130,7 +135,10 @@ fn measure(args: &BenchArgs) -> anyhow::Result<Report> {
     drop(bar);
     let decode = Spread::of(decode);
     let bytes_per_token = bytes_per_token(&engine, args);
-    let bandwidth = read_bandwidth(engine.threads());
+    let resident_bytes = process::resident_bytes().unwrap_or_else(|| engine.memory_plan().total());
+    let (threads, isa, weights_bytes) = (engine.threads(), engine.isa().name(), engine.memory_plan().weights);
+    drop(engine);
+    let bandwidth = read_bandwidth(threads)?;
     Ok(Report {
         prefill_tokens_per_second: Spread::of(prefill),
         decode_tokens_per_second: decode,
@@ -141,22 +149,24 @@ fn measure(args: &BenchArgs) -> anyhow::Result<Report> {
         bytes_per_token,
         read_bandwidth_gb_per_second: bandwidth / 1e9,
         share_of_bandwidth: bytes_per_token as f64 * decode.median / bandwidth,
-        resident_bytes: process::resident_bytes().unwrap_or_else(|| engine.memory_plan().total()),
-        threads: engine.threads(),
-        isa: whit_kernels::Isa::choose()?.name(),
+        resident_bytes,
+        threads,
+        isa,
         prompt_tokens: args.prompt,
         generated_tokens: args.generate,
         batch: args.batch,
         depth: args.depth,
         repetitions: args.repetitions,
-        architecture: model.spec.architecture.clone(),
-        parameters: model.checkpoint.parameters(),
-        weights_bytes: engine.memory_plan().weights,
+        architecture,
+        parameters,
+        weights_bytes,
     })
 }
 
-fn read_bandwidth(_threads: usize) -> f64 {
-    f64::NAN // until kernels::probe lands
+/// Of all threads together, over a buffer that no cache holds.
+fn read_bandwidth(threads: usize) -> anyhow::Result<f64> {
+    let mut team = Team::new(Some(threads))?;
+    Ok(whit_kernels::probe::read_bandwidth(&mut team, 512 << 20, Duration::from_secs(1)))
 }
 
 /// The weights are read once for the whole batch, the KV cache once per sequence; its length is that of the middle step.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::failure::bad_input;
 use crate::model_source::{LoadArgs, MODEL_HELP, Model};
 use crate::progress::Progress;
-use crate::say;
+use crate::{prompt, say};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -69,14 +69,8 @@ pub fn run(args: &PerplexityArgs) -> anyhow::Result<()> {
     if args.context < 4 || args.chunks == Some(0) {
         return Err(bad_input("nothing would be scored: --context must be at least 4 and --chunks at least 1"));
     }
-    if args.context > model.spec.context_length {
-        return Err(bad_input(format!(
-            "--context {} is more than the {} tokens this model was trained for; use at most that many",
-            args.context, model.spec.context_length
-        )));
-    }
     let mut tokens = model.tokenizer.encode(&text, false, false)?;
-    let bos = model.wanted_bos()?;
+    let bos = prompt::wanted_bos(&model.tokenizer)?;
     tokens.splice(0..0, bos);
     if tokens.len() < 4 {
         return Err(bad_input(format!(

@@ -1,19 +1,20 @@
 //! `whit run`: one answer, or a chat.
 
 use std::io::{IsTerminal, Read, Write, stdin, stdout};
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 use whit_engine::{Engine, Request, Sampling};
 use whit_model::template::ChatInput;
-use whit_model::{ChatTemplate, GenerationDefaults};
+use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
 
 use crate::answer::{Answer, Finish, answer};
 use crate::failure::{Interrupted, bad_input};
 use crate::model_source::{LoadArgs, MODEL_HELP, Model};
 use crate::sampling::SamplingArgs;
-use crate::{chat, say, stats};
+use crate::{chat, prompt, say, stats};
 
 /// Positions planned for when `--context` does not say: enough for a long chat, and small beside the weights.
 const USUAL_CONTEXT: usize = 8192;
@@ -37,6 +38,9 @@ pub struct RunArgs {
     model: String,
     /// What to answer; with --raw, what to continue ("" continues from nothing)
     prompt: Option<String>,
+    /// Chat although standard input is not a terminal: each of its lines is a message
+    #[arg(long, conflicts_with_all = ["prompt", "json"])]
+    chat: bool,
     /// Give the prompt to the model as it is, without its chat template
     #[arg(long, conflicts_with = "system")]
     raw: bool,
@@ -69,7 +73,7 @@ pub struct RunArgs {
 
 /// A model in memory and how it is to answer.
 pub struct Session {
-    model: Model,
+    tokenizer: Arc<Tokenizer>,
     engine: Engine,
     template: Option<ChatTemplate>,
     sampling: Sampling,
@@ -83,7 +87,7 @@ pub struct Session {
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let prompt = match &args.prompt {
         Some(prompt) => Some(prompt.clone()),
-        None if stdin().is_terminal() => None,
+        None if args.chat || stdin().is_terminal() => None,
         None => Some(prompt_from_stdin()?),
     };
     if prompt.is_none() && args.json {
@@ -104,7 +108,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let prompt_ids = match &prompt {
         Some(prompt) => {
             messages.push(json!({"role": "user", "content": prompt}));
-            let ids = prompt_ids(&model, template.as_ref(), &messages)?;
+            let ids = prompt_ids(&model.tokenizer, template.as_ref(), &messages)?;
             if ids.is_empty() {
                 return Err(bad_input(
                     "the prompt is empty, and this model does not begin a text by itself; give it some words",
@@ -114,19 +118,14 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
         }
         None => None,
     };
-    let trained = model.spec.context_length;
     let context = match args.context {
-        Some(0) => None,
-        Some(context) => Some(context),
-        None => {
-            let prompt = prompt_ids.as_ref().map_or(0, Vec::len);
-            let answer = args.max_tokens.unwrap_or(USUAL_ANSWER);
-            Some(trained.min(USUAL_CONTEXT.max(prompt.saturating_add(answer))))
-        }
+        Some(0) => model.spec.context_length,
+        Some(context) => context,
+        None => usual_context(&model, args, prompt_ids.as_ref().map_or(0, Vec::len))?,
     };
-    let engine = model.load(&args.load.options(context))?;
+    let engine = model.load(&args.load.options(Some(context)))?;
     let mut session = Session {
-        model,
+        tokenizer: model.tokenizer.clone(),
         engine,
         template,
         sampling,
@@ -135,11 +134,21 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
         logprobs: args.logprobs,
         stats: args.stats,
     };
+    // The engine keeps what it needs of the file.
+    drop(model);
     match prompt_ids {
         Some(ids) if args.json => session.print_json(ids),
         Some(ids) => session.print_text(ids),
         None => chat::chat(&mut session, messages),
     }
+}
+
+/// The context when `--context` does not say: the engine's default, but not more than is usual, and enough for this prompt.
+fn usual_context(model: &Model, args: &RunArgs, prompt: usize) -> anyhow::Result<usize> {
+    let plan = Engine::plan(&model.checkpoint, &model.spec, &args.load.options(None))?;
+    let usual = plan.context_wanted.unwrap_or(plan.context).min(USUAL_CONTEXT);
+    let needed = prompt.saturating_add(args.max_tokens.unwrap_or(USUAL_ANSWER));
+    Ok(usual.max(needed).min(model.spec.context_length))
 }
 
 fn prompt_from_stdin() -> anyhow::Result<String> {
@@ -162,7 +171,7 @@ fn prompt_from_stdin() -> anyhow::Result<String> {
 }
 
 /// The ids of a conversation; without a template, of its last message alone.
-fn prompt_ids(model: &Model, template: Option<&ChatTemplate>, messages: &[Value]) -> anyhow::Result<Vec<u32>> {
+fn prompt_ids(tokenizer: &Tokenizer, template: Option<&ChatTemplate>, messages: &[Value]) -> anyhow::Result<Vec<u32>> {
     let text = match template {
         Some(template) => template.render(&ChatInput {
             messages: messages.to_vec(),
@@ -171,7 +180,7 @@ fn prompt_ids(model: &Model, template: Option<&ChatTemplate>, messages: &[Value]
         })?,
         None => messages.last().and_then(|message| message["content"].as_str()).unwrap_or_default().to_owned(),
     };
-    model.prompt_ids(&text)
+    Ok(prompt::ids(tokenizer, &text)?)
 }
 
 impl Session {
@@ -187,7 +196,7 @@ impl Session {
 
     /// Answers a conversation, streaming the text to standard output.
     pub fn reply(&mut self, messages: &[Value]) -> anyhow::Result<Answer> {
-        let ids = prompt_ids(&self.model, self.template.as_ref(), messages)?;
+        let ids = prompt_ids(&self.tokenizer, self.template.as_ref(), messages)?;
         self.stream(ids)
     }
 
@@ -217,7 +226,7 @@ impl Session {
         let request = Request {
             sampling: self.sampling.clone(),
             max_tokens: self.max_tokens,
-            stop_tokens: self.model.tokenizer.end_tokens().to_vec(),
+            stop_tokens: self.tokenizer.end_tokens().to_vec(),
             stop: self.stop.clone(),
             logprobs: self.logprobs,
             ..Request::new(prompt)
@@ -231,7 +240,7 @@ impl Session {
 
     fn print_json(&mut self, ids: Vec<u32>) -> anyhow::Result<()> {
         let answer = self.generate(ids.clone(), &mut |_| Ok(()))?;
-        let token = |id: u32| self.model.tokenizer.token(id).unwrap_or_default();
+        let token = |id: u32| self.tokenizer.token(id).unwrap_or_default();
         let logprobs = self.logprobs.map(|_| {
             let chosen = answer.ids.iter().zip(&answer.logprobs);
             let top = |list: &[(u32, f32)]| {

@@ -94,7 +94,7 @@ impl Transfer<'_> {
                     format::bytes(self.have)
                 )));
             }
-            std::thread::sleep(Duration::from_millis(100 << (2 * failures)));
+            std::thread::sleep(Duration::from_millis(125 << failures));
         }
         Ok(())
     }
