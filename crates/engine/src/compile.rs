@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use whit_kernels::program::{
-    Add, Attention, Buffer, Builder, Combine, Embed, ExpertLinear, Gate, KvFormat, KvLayout, Linear, LinearPart, MAX_KERNEL,
-    LogitsFinish, Norm, NormKind, Program, Quantise, RotaryPairing, RotateAndStore, Route, Routing, Rows, Select, ShortConv,
+    Add, Attention, Buffer, Builder, Combine, Embed, ExpertLinear, Gate, KvFormat, KvLayout, Linear, LinearPart,
+    LogitsFinish, MAX_KERNEL, Norm, NormKind, Program, Quantise, RotaryPairing, RotateAndStore, Route, Routing, Rows,
+    Select, ShortConv,
 };
 use whit_kernels::{Activation, Activations};
 use whit_model::spec::{self, DecoderSpec, FeedForward, GatedFeedForward, Mixer};
@@ -177,8 +178,18 @@ impl Compiler<'_, '_> {
         self.builder.rotate_and_store(RotateAndStore { q, k, v, heads, kv_heads, head_dim, rotary, layer, format });
         let output = self.floats(Role::Mixed, Rows::Tokens, a.q.out_features);
         let (scale, softcap, window) = (a.scale, a.softcap, a.window);
-        self.builder
-            .attention(Attention { q, output, heads, kv_heads, head_dim, scale, softcap, window, layer, format });
+        self.builder.attention(Attention {
+            q,
+            output,
+            heads,
+            kv_heads,
+            head_dim,
+            scale,
+            softcap,
+            window,
+            layer,
+            format,
+        });
         self.branch(Role::Mixed, output, &a.o, residual)
     }
 
@@ -328,8 +339,7 @@ impl Compiler<'_, '_> {
         accumulate: Option<f32>,
     ) -> Result<LinearPart, ModelError> {
         let matrix = self.weights.matrix(linear)?;
-        let bias =
-            linear.bias.as_ref().map(|bias| self.weights.vector(bias, linear.out_features)).transpose()?;
+        let bias = linear.bias.as_ref().map(|bias| self.weights.vector(bias, linear.out_features)).transpose()?;
         Ok(LinearPart { matrix, bias, output, accumulate })
     }
 

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use crate::EngineError;
 use crate::engine::{Engine, WantLogits, Work};
 use crate::plan::{MAX_LOGITS, blocks_per_sequence};
 use crate::sampler::log_sum_exp;
-use crate::EngineError;
 
 impl Engine {
     /// Logits at every position of `tokens`, run in chunks of at most `chunk` tokens: `each(position, logits)`.
@@ -141,7 +141,8 @@ impl Engine {
 
     /// Any token, but not always the same.
     fn some_token(&self, sequence: usize, position: usize) -> u32 {
-        let mixed = (position as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(sequence as u64 * 0xbf58_476d);
+        let mixed =
+            (position as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(sequence as u64 * 0xbf58_476d);
         ((mixed >> 33) % self.model.vocab_size as u64) as u32
     }
 

@@ -4,9 +4,9 @@
 pub(crate) fn available() -> Option<u64> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let system = read("/proc/meminfo").and_then(|text| available_kib(&text)).map(|kib| kib * 1024);
-    let group = read("/sys/fs/cgroup/memory.max")
-        .and_then(|max| max.trim().parse::<u64>().ok())
-        .map(|max| max.saturating_sub(read("/sys/fs/cgroup/memory.current").and_then(|s| s.trim().parse().ok()).unwrap_or(0)));
+    let group = read("/sys/fs/cgroup/memory.max").and_then(|max| max.trim().parse::<u64>().ok()).map(|max| {
+        max.saturating_sub(read("/sys/fs/cgroup/memory.current").and_then(|s| s.trim().parse().ok()).unwrap_or(0))
+    });
     match (system, group) {
         (Some(system), Some(group)) => Some(system.min(group)),
         (system, group) => system.or(group),

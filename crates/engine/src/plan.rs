@@ -16,11 +16,7 @@ pub(crate) const MAX_LOGITS: usize = 64;
 const SHORTEST_CONTEXT: usize = 256;
 
 /// The sizes that follow from options and memory.
-pub(crate) fn plan(
-    checkpoint: &Checkpoint,
-    spec: &DecoderSpec,
-    options: &Options,
-) -> Result<MemoryPlan, EngineError> {
+pub(crate) fn plan(checkpoint: &Checkpoint, spec: &DecoderSpec, options: &Options) -> Result<MemoryPlan, EngineError> {
     let trained = spec.context_length;
     let wanted = match options.context {
         Some(0) => return Err(EngineError::Option("a context of 0 positions holds nothing: use at least 1".into())),

@@ -26,7 +26,14 @@ pub struct Request {
 impl Request {
     /// A request with greedy sampling and no limits of its own.
     pub fn new(prompt: Vec<u32>) -> Request {
-        Request { prompt, sampling: Sampling::default(), max_tokens: None, stop_tokens: vec![], stop: vec![], logprobs: None }
+        Request {
+            prompt,
+            sampling: Sampling::default(),
+            max_tokens: None,
+            stop_tokens: vec![],
+            stop: vec![],
+            logprobs: None,
+        }
     }
 }
 

@@ -234,7 +234,10 @@ mod tests {
         assert_eq!(kept(Sampling { top_p: 0.5, ..sampling() }), [false, true, false, false, true]);
         assert_eq!(kept(Sampling { top_p: 0.4, ..sampling() }), [false, true, false, false, false]);
         assert_eq!(kept(Sampling { min_p: 0.3, ..sampling() }), [false, true, true, false, true]);
-        assert_eq!(kept(Sampling { top_k: 1, min_p: 0.9, top_p: 0.1, ..sampling() }), [false, true, false, false, false]);
+        assert_eq!(
+            kept(Sampling { top_k: 1, min_p: 0.9, top_p: 0.1, ..sampling() }),
+            [false, true, false, false, false]
+        );
     }
 
     #[test]
@@ -272,7 +275,11 @@ mod tests {
         let mut s = Sampler::new(Sampling { repetition_penalty: 4.0, ..greedy.clone() }, &[1]);
         assert_eq!(s.choose(&LOGITS), 4, "token 1 stands in the prompt");
         let mut s = Sampler::new(Sampling { presence_penalty: 0.8, ..greedy.clone() }, &[1]);
-        assert_eq!([s.choose(&LOGITS), s.choose(&LOGITS), s.choose(&LOGITS)], [1, 4, 1], "the prompt does not count, the answer once");
+        assert_eq!(
+            [s.choose(&LOGITS), s.choose(&LOGITS), s.choose(&LOGITS)],
+            [1, 4, 1],
+            "the prompt does not count, the answer once"
+        );
         let mut s = Sampler::new(Sampling { frequency_penalty: 0.6, ..greedy.clone() }, &[]);
         assert_eq!([0; 4].map(|_| s.choose(&LOGITS)), [1, 4, 1, 2]);
         let mut s = Sampler::new(Sampling { logit_bias: vec![(3, 10.0), (1, f32::NEG_INFINITY)], ..greedy }, &[]);

@@ -96,8 +96,9 @@ impl<'a> Weights<'a> {
             Rows::All => (all.len() == len).then_some(all),
             _ => (0..len).map(|i| all.get(source_row(&reference.rows, i)).copied()).collect(),
         };
-        let chosen = chosen
-            .ok_or_else(|| self.malformed(&tensor, format!("{:?} does not give the {len} values wanted", tensor.shape)))?;
+        let chosen = chosen.ok_or_else(|| {
+            self.malformed(&tensor, format!("{:?} does not give the {len} values wanted", tensor.shape))
+        })?;
         match chosen.iter().position(|value| !value.is_finite()) {
             Some(at) => Err(self.malformed(&tensor, format!("value {at} is not a finite number; {AGAIN}"))),
             None => Ok(chosen),
@@ -122,12 +123,19 @@ impl<'a> Weights<'a> {
     fn check_cols(&self, tensor: &Tensor, cols: usize) -> Result<(), ModelError> {
         match tensor.shape.last() {
             Some(&last) if last == cols => Ok(()),
-            _ => Err(self.malformed(tensor, format!("its shape is {:?}, its rows should have {cols} values", tensor.shape))),
+            _ => {
+                Err(self
+                    .malformed(tensor, format!("its shape is {:?}, its rows should have {cols} values", tensor.shape)))
+            }
         }
     }
 
     fn bad_weights(&self, tensor: &Tensor, error: &PackError) -> ModelError {
-        let mend = if matches!(error, PackError::NotFinite { .. }) { AGAIN } else { "the file does not fit its own configuration" };
+        let mend = if matches!(error, PackError::NotFinite { .. }) {
+            AGAIN
+        } else {
+            "the file does not fit its own configuration"
+        };
         self.malformed(tensor, format!("{error}; {mend}"))
     }
 

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use whit_kernels::program::{Batch, Builder, Embed, KvCache, KvLayout, Linear, LinearPart, Quantise, Rows, Segment, Table};
+use whit_kernels::program::{
+    Batch, Builder, Embed, KvCache, KvLayout, Linear, LinearPart, Quantise, Rows, Segment, Table,
+};
 use whit_kernels::{Activations, Format, Isa, PackedMatrix, Team};
 
 /// A small generator (Marsaglia's xorshift), so that the numbers are the same everywhere.
@@ -27,9 +29,9 @@ fn random_matrix(format: Format, rows: usize, cols: usize, random: &mut Random) 
     let mut bytes = vec![0u8; rows * format.row_bytes(cols).unwrap()];
     match format {
         Format::F32 => bytes.chunks_exact_mut(4).for_each(|b| b.copy_from_slice(&random.unit().to_le_bytes())),
-        Format::F16 => bytes
-            .chunks_exact_mut(2)
-            .for_each(|b| b.copy_from_slice(&half::f16::from_f32(random.unit()).to_le_bytes())),
+        Format::F16 => {
+            bytes.chunks_exact_mut(2).for_each(|b| b.copy_from_slice(&half::f16::from_f32(random.unit()).to_le_bytes()))
+        }
         Format::BF16 => bytes
             .chunks_exact_mut(2)
             .for_each(|b| b.copy_from_slice(&half::bf16::from_f32(random.unit()).to_le_bytes())),
@@ -69,7 +71,14 @@ struct Product {
 }
 
 /// Multiplies rows `tokens` of `inputs` (`[n, cols]`).
-fn multiply(isa: Isa, threads: usize, weights: &[u8], shape: (Format, usize, usize), inputs: &[f32], tokens: &[u32]) -> Product {
+fn multiply(
+    isa: Isa,
+    threads: usize,
+    weights: &[u8],
+    shape: (Format, usize, usize),
+    inputs: &[f32],
+    tokens: &[u32],
+) -> Product {
     let (format, rows, cols) = shape;
     let mut team = Team::with_isa(Some(threads), isa);
     let matrix = PackedMatrix::pack(&mut team, format, weights, rows, cols, &|row| row).unwrap();
@@ -127,7 +136,9 @@ fn every_format_multiplies_as_its_decode_says() {
                     .chunks(32)
                     .flat_map(|group| {
                         let largest = group.iter().fold(0f32, |a, b| a.max(b.abs()));
-                        group.iter().map(move |v| f64::from((v * (127.0 / largest)).round_ties_even() * (largest / 127.0)))
+                        group
+                            .iter()
+                            .map(move |v| f64::from((v * (127.0 / largest)).round_ties_even() * (largest / 127.0)))
                     })
                     .collect(),
             };
@@ -136,7 +147,11 @@ fn every_format_multiplies_as_its_decode_says() {
                 let want: f64 = w.iter().zip(&x).map(|(&w, x)| f64::from(w) * x).sum::<f64>() + out as f64 * 0.001;
                 let size: f64 = w.iter().zip(&x).map(|(&w, x)| (f64::from(w) * x).abs()).sum::<f64>();
                 let error = (f64::from(got.outputs[row][out]) - want).abs();
-                assert!(error <= 3e-6 * size.max(1e-6), "{format} row {row} output {out}: {} not {want}", got.outputs[row][out]);
+                assert!(
+                    error <= 3e-6 * size.max(1e-6),
+                    "{format} row {row} output {out}: {} not {want}",
+                    got.outputs[row][out]
+                );
             }
         }
     }
@@ -157,7 +172,11 @@ fn instruction_sets_batches_and_threads_give_the_same_bits() {
             for threads in [1, 3] {
                 for count in [1, 2, 4, 8, 23, 64] {
                     let got = multiply(isa, threads, &weights, (format, rows, cols), &inputs, &tokens[..count]);
-                    assert_eq!(bits(&got.outputs), twin[..count], "{format} on {isa:?}, {count} rows, {threads} threads");
+                    assert_eq!(
+                        bits(&got.outputs),
+                        twin[..count],
+                        "{format} on {isa:?}, {count} rows, {threads} threads"
+                    );
                 }
             }
         }

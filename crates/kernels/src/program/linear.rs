@@ -45,7 +45,11 @@ impl Builder {
     pub(super) fn check_part(&self, input: Buffer, part: &mut LinearPart) {
         let from = &self.places[input.0];
         assert_eq!(from.cols, part.matrix.cols(), "the input is as wide as the matrix");
-        assert_eq!(from.quantised, part.matrix.activations() == Activations::Quantised, "the input is what the format takes");
+        assert_eq!(
+            from.quantised,
+            part.matrix.activations() == Activations::Quantised,
+            "the input is what the format takes"
+        );
         self.check_floats(part.output, part.matrix.rows());
         if let Some(bias) = &mut part.bias {
             assert_eq!(bias.len(), part.matrix.rows(), "a bias for every row");
@@ -123,4 +127,3 @@ impl Step for Linear {
         self.parts.iter().map(|part| Multiply::scratch_bytes(part.matrix.cols())).max().unwrap_or(0)
     }
 }
-
