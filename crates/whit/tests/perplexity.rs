@@ -50,7 +50,7 @@ fn what_cannot_be_scored_is_refused() {
     let (_folder, text) = file("Who");
     whit(["perplexity", &model, "--file", &text]).refused(2, &["text.txt", "too short"]);
     let (_folder, long) = file("wind ".repeat(2000));
-    whit(["perplexity", &model, "--file", &long, "--context", "2048"]).refused(2, &["2048", "1024", "--context"]);
+    whit(["perplexity", &model, "--file", &long, "--context", "2048"]).refused(2, &["use --context 1024 or less"]);
     whit(["perplexity", &model, "--file", "/no/such/file"]).refused(2, &["/no/such/file"]);
     let (_folder, binary) = file([b'a', 0xff]);
     whit(["perplexity", &model, "--file", &binary]).refused(2, &["not UTF-8 text (byte 1)"]);
