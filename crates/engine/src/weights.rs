@@ -81,6 +81,8 @@ impl<'a> Weights<'a> {
             &|row| source_row(rows, row),
         )
         .map_err(|error| self.bad_weights(&tensor, &error))?;
+        // Packed once, the source is not looked at again: memory must not hold both.
+        self.checkpoint.release(tensor.name);
         self.done += matrix.bytes() as u64;
         (self.progress)(self.done, self.total);
         self.packed.insert(linear.weight.clone(), matrix.clone());
@@ -115,6 +117,7 @@ impl<'a> Weights<'a> {
         if !tensor.format.is_finite(tensor.bytes) {
             return Err(self.malformed(&tensor, format!("holds a value that is not a finite number; {AGAIN}")));
         }
+        self.checkpoint.release(tensor.name);
         let (file, bytes) = self.checkpoint.location(&reference.name)?;
         Table::new(file, bytes, tensor.format, cols)
             .ok_or_else(|| self.malformed(&tensor, format!("is not whole rows of {cols} values")))

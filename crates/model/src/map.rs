@@ -1,16 +1,16 @@
 //! Files as bytes: the only `unsafe` of this crate.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use memmap2::Mmap;
 
 use crate::ModelError;
-use crate::checkpoint::FileBytes;
 
 /// Maps a whole file. Pages are read as they are touched.
-pub(crate) fn map(path: &Path) -> Result<FileBytes, ModelError> {
+pub(crate) fn map(path: &Path) -> Result<Arc<Mmap>, ModelError> {
     // Before opening: opening a pipe would wait for its writer.
     let metadata = std::fs::metadata(path).map_err(|e| ModelError::io(path, e))?;
     if !metadata.is_file() {
@@ -31,4 +31,16 @@ pub(crate) fn map(path: &Path) -> Result<FileBytes, ModelError> {
     // corrupted. Preventing either would take a copy of the whole model.
     let map = unsafe { Mmap::map(&file) }.map_err(|e| ModelError::io(path, e))?;
     Ok(Arc::new(map))
+}
+
+/// Lets go of the pages of `bytes` (a part of the file) that are in memory; they are read again when they are touched.
+pub(crate) fn release(map: &Mmap, bytes: Range<usize>) {
+    #[cfg(unix)]
+    if !bytes.is_empty() {
+        // SAFETY: the map is read-only and backed by its file, so a dropped page comes back with the bytes it had.
+        // A refusal only leaves the pages where they are.
+        let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, bytes.start, bytes.len()) };
+    }
+    #[cfg(not(unix))]
+    let _ = (map, bytes);
 }
