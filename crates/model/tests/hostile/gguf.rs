@@ -305,6 +305,14 @@ fn a_device_is_not_a_model() {
 }
 
 #[test]
+fn what_fuzzing_begins_from_is_sound() {
+    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/gguf");
+    for entry in std::fs::read_dir(seeds).unwrap() {
+        assert!(open(&entry.unwrap().path()).unwrap().parameters() > 0);
+    }
+}
+
+#[test]
 fn every_byte_of_the_header_changed() {
     let content = small_gguf().bytes();
     let folder = tempfile::tempdir().unwrap();

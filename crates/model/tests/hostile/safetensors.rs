@@ -164,6 +164,14 @@ fn many_small_tensors_take_memory_in_proportion() {
 }
 
 #[test]
+fn what_fuzzing_begins_from_is_sound() {
+    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/safetensors");
+    for entry in std::fs::read_dir(seeds).unwrap() {
+        open_with(&std::fs::read(entry.unwrap().path()).unwrap()).unwrap();
+    }
+}
+
+#[test]
 fn every_byte_of_the_header_changed() {
     let content = small_safetensors();
     let folder = tempfile::tempdir().unwrap();
