@@ -64,6 +64,27 @@ fn an_alignment_of_its_own_is_honoured() {
     assert_eq!(checkpoint.tensor("b").unwrap().bytes, f32_bytes(&[4.0]));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn opening_touches_no_tensor() {
+    let resident_bytes = || {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    };
+    // A hole of 4 GiB takes no room on disk.
+    let gguf = Gguf::new().tensor("a.weight", &[1 << 15, 1 << 15], F32, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(NAME);
+    let mut file = std::fs::File::create(&path).unwrap();
+    std::io::Write::write_all(&mut file, &gguf.bytes()).unwrap();
+    file.set_len(gguf.bytes().len() as u64 + (4 << 30)).unwrap();
+    let before = resident_bytes();
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    assert_eq!(checkpoint.tensor("a.weight").unwrap().bytes.len(), 4 << 30);
+    let grown = resident_bytes().saturating_sub(before);
+    assert!(grown < 256 << 20, "{grown} bytes became resident");
+}
+
 #[test]
 fn an_empty_file() {
     refused(b"", &["is empty"]);
