@@ -239,6 +239,7 @@ class Converter:
             warn(f"llama.cpp's {self.arch} scales by the width of a head, whatever the file says, and will differ")
         if self.arch == "gptneox":
             self.number("use_parallel_residual", c.get("use_parallel_residual", True), "bool")
+            self.writer.add_string("gptneox.hidden_activation", c["hidden_act"])
             if c["hidden_act"] == "gelu":
                 warn("llama.cpp computes GELU by its approximation, and will differ a little")
         if self.arch == "lfm2":

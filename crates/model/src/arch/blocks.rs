@@ -11,6 +11,7 @@ pub(super) const INTERMEDIATE: Key = Key("intermediate_size", "feed_forward_leng
 const WINDOW: Key = Key("sliding_window", "attention.sliding_window");
 const ATTENTION_BIAS: Key = Key("attention_bias", "");
 pub(super) const INPUT_NORM: Name = Name("input_layernorm", "attn_norm");
+const WINDOW_PATTERN: Key = Key("", "attention.sliding_window_pattern");
 const MLP_BIAS: Key = Key("mlp_bias", "");
 
 impl Source<'_> {
@@ -40,9 +41,10 @@ impl Source<'_> {
         self.norm(&self.stem(Name("norm", "output_norm")), sizes.rms(), sizes.hidden)
     }
 
-    /// The activation that `config.json` names under `key`; a GGUF's is the architecture's own, the `default`.
+    /// The activation that `config.json` names under `key`. A GGUF's is the architecture's own, the `default`, unless it has
+    /// the key that llama.cpp keeps for architectures where models differ.
     pub(super) fn activation(&self, key: &'static str, default: Activation) -> Result<Activation, ModelError> {
-        let key = Key(key, "");
+        let key = Key(key, "hidden_activation");
         Ok(match self.text(key)? {
             None => default,
             Some("silu" | "swish") => Activation::Silu,
@@ -66,15 +68,25 @@ impl Source<'_> {
         Ok(self.optional_count(WINDOW)?.or(default).filter(|&window| window > 0))
     }
 
+    /// Each layer's window in a GGUF that lists the layers that slide, for architectures to which llama.cpp applies none:
+    /// without the list the key may be the one that `use_sliding_window: false` switches off.
+    pub(super) fn listed_windows(&self, layers: usize) -> Result<Option<Vec<Option<usize>>>, ModelError> {
+        if !self.is_list(WINDOW_PATTERN) {
+            return Ok(None);
+        }
+        let window = self.window(None)?;
+        let slides = self.gguf_window_pattern(layers, 0)?;
+        Ok(Some(slides.into_iter().map(|slides| window.filter(|_| slides)).collect()))
+    }
+
     /// For each layer whether its window slides: a GGUF's list, or all but every n-th layer, n being the GGUF's number or
     /// `every`.
     pub(super) fn gguf_window_pattern(&self, layers: usize, every: usize) -> Result<Vec<bool>, ModelError> {
-        let key = Key("", "attention.sliding_window_pattern");
-        if self.is_list(key) {
-            let pattern = self.counts(key, layers)?.unwrap_or_default();
+        if self.is_list(WINDOW_PATTERN) {
+            let pattern = self.counts(WINDOW_PATTERN, layers)?.unwrap_or_default();
             return Ok(pattern.into_iter().map(|slides| slides != 0).collect());
         }
-        let every = self.optional_count(key)?.unwrap_or(every);
+        let every = self.optional_count(WINDOW_PATTERN)?.unwrap_or(every);
         Ok((0..layers).map(|layer| every == 0 || layer % every < every - 1).collect())
     }
 

@@ -1,9 +1,11 @@
 //! What stands around the layers: a decoder's sizes, its embedding and its head.
 
-use super::source::{Key, Source};
+use super::source::{Key, LARGEST_COUNT, Source};
 use super::tensors::{Bias, Name, NormStyle};
 use crate::ModelError;
-use crate::spec::{Attention, DecoderSpec, Embedding, Head, Layer, Linear, Norm, NormKind, Rotary, TensorRef};
+use crate::spec::{
+    Attention, DecoderSpec, Embedding, Head, Layer, Linear, Norm, NormKind, Rotary, RotaryScaling, TensorRef,
+};
 
 /// What an architecture's configuration class says where `config.json` is silent, and its tensors' names.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,8 @@ pub(super) struct Defaults {
     pub embedding: Name,
     /// The head: the names a Hugging Face checkpoint may have for it, without regard to the prefix, and a GGUF's.
     pub head: (&'static [&'static str], &'static str),
+    /// Whether the head has a bias.
+    pub head_bias: Bias,
     /// Prefixes a Hugging Face checkpoint's tensors may have.
     pub prefixes: &'static [&'static str],
 }
@@ -39,6 +43,7 @@ pub(super) const DEFAULTS: Defaults = Defaults {
     tied: false,
     embedding: Name("embed_tokens", "token_embd"),
     head: (&["lm_head", "language_model.lm_head"], "output"),
+    head_bias: Bias::IfPresent,
     prefixes: &["model.", "model.language_model.", "language_model.model.", ""],
 };
 
@@ -57,6 +62,9 @@ pub(super) struct Sizes {
     pub tied: bool,
     pub(super) defaults: Defaults,
 }
+
+/// Many times the widest known (256). Bounds what is allocated for a rotary embedding before any tensor is looked at.
+const WIDEST_HEAD: usize = 1 << 16;
 
 pub(super) const HIDDEN: Key = Key("hidden_size", "embedding_length");
 pub(super) const LAYERS: Key = Key("num_hidden_layers", "block_count");
@@ -94,18 +102,21 @@ impl Source<'_> {
         let default = default.filter(|_| !self.is_gguf() && !self.is_null(key)).unwrap_or(heads);
         // A list, where some layers have no heads at all, is the architecture's own to read.
         let kv_heads = if self.is_list(key) { heads } else { self.count_or(key, Some(default))? };
-        if heads % kv_heads != 0 {
+        if !heads.is_multiple_of(kv_heads) {
             let problem = format!("{kv_heads} key heads cannot be shared evenly by {heads} query heads");
             return Err(self.malformed(key, problem));
         }
         let (key, default) = defaults.head_dim;
         let default = default.filter(|_| !self.is_gguf() && !self.is_null(key));
         let head_dim = match self.optional_count(key)?.or(default) {
-            Some(0) => return Err(self.malformed(key, "it is 0; a head has at least one value")),
+            Some(head_dim) if head_dim == 0 || head_dim > WIDEST_HEAD => {
+                let problem = format!("it is {head_dim}, and whit runs heads of 1 to {WIDEST_HEAD} values");
+                return Err(self.malformed(key, problem));
+            }
             Some(head_dim) => head_dim,
-            None if hidden % heads == 0 => hidden / heads,
+            None if hidden.is_multiple_of(heads) && hidden / heads <= WIDEST_HEAD => hidden / heads,
             None => {
-                return Err(self.malformed(HEADS, format!("{heads} heads do not divide the width of {hidden} evenly")));
+                return Err(self.malformed(HEADS, format!("{heads} heads do not divide the width of {hidden} evenly, into heads of {WIDEST_HEAD} values at most")));
             }
         };
         let context = self.count_or(CONTEXT, (!self.is_gguf()).then_some(defaults.context))?;
@@ -142,12 +153,17 @@ impl Source<'_> {
         layers: Vec<Layer>,
         final_norm: Norm,
     ) -> Result<DecoderSpec, ModelError> {
+        self.check_frequencies(&rotaries, sizes.context)?;
         let embedding = self.stem(sizes.defaults.embedding);
         Ok(DecoderSpec {
             architecture: self.architecture.clone(),
             vocab_size: sizes.vocab,
             hidden_size: sizes.hidden,
-            context_length: sizes.context,
+            context_length: rotaries
+                .iter()
+                .map(|rotary| extended(rotary, sizes.context))
+                .max()
+                .unwrap_or(sizes.context),
             head: Head { linear: self.head(sizes, &embedding)?, scale: 1.0, softcap: None },
             embedding: Embedding { weight: TensorRef::all(format!("{embedding}.weight")), scale: 1.0 },
             rotaries,
@@ -162,9 +178,22 @@ impl Source<'_> {
         let (hugging_face, gguf) = sizes.defaults.head;
         let stems = if self.is_gguf() { &[gguf] } else { hugging_face };
         let found = stems.iter().copied().find(|stem| self.checkpoint.has(&format!("{stem}.weight")));
-        let needed = stems.first().copied().filter(|_| !sizes.tied && !self.is_gguf());
+        let own = if self.is_gguf() { sizes.defaults.head_bias == Bias::Required } else { !sizes.tied };
+        let needed = stems.first().copied().filter(|_| own);
         let stem = found.or(needed).unwrap_or(embedding);
-        self.linear(stem, sizes.vocab, sizes.hidden, Bias::IfPresent)
+        self.linear(stem, sizes.vocab, sizes.hidden, sizes.defaults.head_bias)
+    }
+}
+
+/// Positions after a scaling that says how far it reaches. Configurations with YaRN keep the model's own context or the
+/// extended one, as their authors liked; the others keep the extended one, or leave it to the user.
+fn extended(rotary: &Rotary, context: usize) -> usize {
+    match rotary.scaling {
+        RotaryScaling::Yarn { factor, original_context, .. } => {
+            let reach = f64::from(factor) * original_context as f64;
+            context.max((reach as usize).min(LARGEST_COUNT))
+        }
+        _ => context,
     }
 }
 

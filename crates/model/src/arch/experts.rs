@@ -6,8 +6,9 @@ use super::tensors::{Bias, Name};
 use crate::ModelError;
 use crate::spec::{Activation, FeedForward, GatedFeedForward};
 
-/// As many experts as the largest models have, twice over.
-const MOST_EXPERTS: usize = 1024;
+/// In all layers together, several times as many as the largest models have. Bounds what a specification takes where a
+/// small file claims large numbers.
+const MOST_EXPERTS: usize = 1 << 16;
 
 /// Where a layer's experts are, and how they are chosen.
 #[derive(Clone, Copy, Debug)]
@@ -27,16 +28,22 @@ pub(super) struct ExpertsPlan {
 
 impl Source<'_> {
     /// How many experts a layer has and how many are used; `None` if there are none.
-    pub(super) fn expert_counts(&self, plan: &ExpertsPlan) -> Result<Option<(usize, usize)>, ModelError> {
+    pub(super) fn expert_counts(
+        &self,
+        sizes: &Sizes,
+        plan: &ExpertsPlan,
+    ) -> Result<Option<(usize, usize)>, ModelError> {
         let (key, default) = plan.experts;
         let experts = self.optional_count(key)?.or(default.filter(|_| !self.is_gguf())).unwrap_or(0);
         if experts == 0 {
             return Ok(None);
         }
-        if experts > MOST_EXPERTS {
-            return Err(
-                self.unsupported(key, format!("there are {experts} experts, and whit runs up to {MOST_EXPERTS}"))
-            );
+        // Both are below 2^31.
+        if experts * sizes.layers > MOST_EXPERTS {
+            let layers = sizes.layers;
+            let problem =
+                format!("{layers} layers would have {experts} experts each, and whit runs {MOST_EXPERTS} in all");
+            return Err(self.unsupported(key, problem));
         }
         let (key, default) = plan.top_k;
         let top_k = self.count_or(key, default.filter(|_| !self.is_gguf()))?;

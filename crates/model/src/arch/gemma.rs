@@ -81,9 +81,12 @@ pub(super) fn norms(source: &Source<'_>, layer: usize, sizes: &Sizes) -> Result<
     })
 }
 
-/// Scores' scale: `query_pre_attn_scalar`, whose GGUF llama.cpp tells by the number of layers: the largest model (of
-/// `largest` layers) divides its width by its heads, the others take a head's width.
+/// Scores' scale, from `query_pre_attn_scalar`. A GGUF does not keep it (though a key for it exists), and llama.cpp goes by
+/// the number of layers: the largest model, of `largest`, divides its width by its heads, the others take a head's width.
 pub(super) fn attention_scale(source: &Source<'_>, sizes: &Sizes, largest: usize) -> Result<f32, ModelError> {
+    if let Some(scale) = source.optional_number(Key("", "attention.scale"))? {
+        return Ok(scale as f32);
+    }
     let scalar = if source.is_gguf() {
         if sizes.layers == largest { (sizes.hidden / sizes.heads) as f64 } else { sizes.head_dim as f64 }
     } else {

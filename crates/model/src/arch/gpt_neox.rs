@@ -30,7 +30,7 @@ const ROTARY: RotaryDefaults = RotaryDefaults {
 pub(super) fn build(source: &mut Source<'_>) -> Result<DecoderSpec, ModelError> {
     let sizes = source.sizes(&GPT_NEOX)?;
     let rotary = source.rotary(&ROTARY, sizes.head_dim, sizes.context)?;
-    // A GGUF does not say. Pythia's is the exact function; llama.cpp computes the approximation.
+    // A GGUF mostly does not say. Pythia's is the exact function; llama.cpp computes the approximation.
     let activation = source.activation("hidden_act", Activation::Gelu)?;
     let parallel = source.flag(Key("use_parallel_residual", "use_parallel_residual"))?.unwrap_or(true);
     let bias = Bias::from_flag(Some(source.flag(Key("attention_bias", ""))?.unwrap_or(true)));

@@ -65,7 +65,7 @@ fn layer_kv_heads(source: &Source<'_>, sizes: &Sizes) -> Result<Vec<usize>, Mode
         let attends = |layer| attends.as_ref().is_none_or(|layers| layers.contains(&layer));
         (0..sizes.layers).map(|layer| if attends(layer) { sizes.kv_heads } else { 0 }).collect()
     };
-    match kv_heads.iter().find(|&&kv_heads| kv_heads > 0 && sizes.heads % kv_heads != 0) {
+    match kv_heads.iter().find(|&&kv_heads| kv_heads > 0 && !sizes.heads.is_multiple_of(kv_heads)) {
         None => Ok(kv_heads),
         Some(found) => {
             let problem = format!("{found} key heads cannot be shared evenly by {} query heads", sizes.heads);

@@ -55,7 +55,7 @@ fn feed_forward(
         normalize: true,
         activation,
     };
-    match source.expert_counts(&plan)? {
+    match source.expert_counts(sizes, &plan)? {
         Some(counts) => source.experts(layer, sizes, &plan, counts),
         None => source.gated(layer, sizes, activation),
     }

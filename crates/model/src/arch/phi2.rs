@@ -8,7 +8,11 @@ use super::tensors::{Bias, Name};
 use crate::ModelError;
 use crate::spec::{Activation, DecoderSpec, Layer, Mixer, Pairing};
 
-const PHI2: Defaults = Defaults { epsilon: (Key("layer_norm_eps", "attention.layer_norm_epsilon"), 1e-5), ..DEFAULTS };
+const PHI2: Defaults = Defaults {
+    epsilon: (Key("layer_norm_eps", "attention.layer_norm_epsilon"), 1e-5),
+    head_bias: Bias::Required,
+    ..DEFAULTS
+};
 const ROTARY: RotaryDefaults = RotaryDefaults {
     partial: Some((Key("partial_rotary_factor", ""), 0.5)),
     ..RotaryDefaults::new(10_000.0, Pairing::Half)
@@ -19,7 +23,7 @@ pub(super) fn build(source: &mut Source<'_>) -> Result<DecoderSpec, ModelError> 
     let sizes = source.sizes(&PHI2)?;
     let rotary = source.rotary(&ROTARY, sizes.head_dim, sizes.context)?;
     let activation = source.activation("hidden_act", Activation::GeluTanh)?;
-    let head_norms = source.flag(Key("qk_layernorm", ""))? == Some(true);
+    let in_config = source.flag(Key("qk_layernorm", ""))? == Some(true);
     let layers = (0..sizes.layers).map(|layer| {
         let linear = |name, rows, cols| source.linear(&source.layer_stem(layer, name), rows, cols, Bias::Required);
         let qkv = [
@@ -30,10 +34,11 @@ pub(super) fn build(source: &mut Source<'_>) -> Result<DecoderSpec, ModelError> 
         let qkv = source.separate_qkv(layer, &sizes, qkv, Bias::Required)?;
         let o = linear(Name("self_attn.dense", "attn_output"), sizes.hidden, sizes.heads * sizes.head_dim)?;
         let mut attention = sizes.attention(qkv, o, Some(0));
-        if head_norms {
-            let norm = |name| source.layer_norm(layer, Name(name, ""), sizes.layer_norm(), sizes.head_dim);
-            attention.q_norm = Some(norm("self_attn.q_layernorm")?);
-            attention.k_norm = Some(norm("self_attn.k_layernorm")?);
+        let head_norms = [Name("self_attn.q_layernorm", "attn_q_norm"), Name("self_attn.k_layernorm", "attn_k_norm")];
+        if in_config || source.is_gguf() && source.has_in_layer(layer, head_norms[0]) {
+            let [q_norm, k_norm] =
+                head_norms.map(|name| source.layer_norm(layer, name, sizes.layer_norm(), sizes.head_dim));
+            (attention.q_norm, attention.k_norm) = (Some(q_norm?), Some(k_norm?));
         }
         let norm = source.layer_norm(layer, INPUT_NORM, sizes.layer_norm(), sizes.hidden)?;
         Ok(Layer {

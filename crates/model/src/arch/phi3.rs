@@ -32,10 +32,10 @@ pub(super) fn build(source: &mut Source<'_>) -> Result<DecoderSpec, ModelError> 
 
 fn attention(source: &Source<'_>, layer: usize, sizes: &Sizes) -> Result<Attention, ModelError> {
     let stem = |name| source.layer_stem(layer, name);
-    let fused = Name("self_attn.qkv_proj", "attn_qkv");
-    if source.is_gguf() && !source.has_in_layer(layer, fused) {
+    if source.is_gguf() && source.has_in_layer(layer, Name("", "attn_q")) {
         return source.attention(layer, sizes, Some(0));
     }
+    let fused = Name("self_attn.qkv_proj", "attn_qkv");
     let qkv = source.fused(&stem(fused), sizes.qkv_sizes(), sizes.hidden, Bias::IfPresent)?;
     let width = sizes.heads * sizes.head_dim;
     let o = source.linear(&stem(Name("self_attn.o_proj", "attn_output")), sizes.hidden, width, Bias::IfPresent)?;

@@ -25,20 +25,21 @@ pub(super) fn build(source: &mut Source<'_>) -> Result<DecoderSpec, ModelError> 
     source.decoder(&sizes, vec![rotary], layers, source.final_rms_norm(&sizes)?)
 }
 
-/// Each layer's window. A GGUF's key is honoured only together with the list of the layers that slide: llama.cpp applies
-/// no window to these models, and without the list the key may be the one that `use_sliding_window: false` switches off.
+/// Each layer's window.
 pub(super) fn windows(source: &Source<'_>, sizes: &Sizes) -> Result<Vec<Option<usize>>, ModelError> {
-    let pattern = Key("", "attention.sliding_window_pattern");
-    let slides = if source.is_gguf() {
-        if source.is_list(pattern) { source.gguf_window_pattern(sizes.layers, 0)? } else { vec![false; sizes.layers] }
-    } else if source.flag(Key("use_sliding_window", ""))? != Some(true) {
-        vec![false; sizes.layers]
-    } else if let Some(slides) = source.layer_types(sizes.layers, "sliding_attention", "full_attention")? {
-        slides
-    } else {
-        let full = source.optional_count(Key("max_window_layers", ""))?.unwrap_or(28);
-        (0..sizes.layers).map(|layer| layer >= full).collect()
-    };
+    if let Some(windows) = source.listed_windows(sizes.layers)? {
+        return Ok(windows);
+    }
+    if source.flag(Key("use_sliding_window", ""))? != Some(true) {
+        return Ok(vec![None; sizes.layers]);
+    }
     let window = source.window(Some(4096))?;
+    let slides = match source.layer_types(sizes.layers, "sliding_attention", "full_attention")? {
+        Some(slides) => slides,
+        None => {
+            let full = source.optional_count(Key("max_window_layers", ""))?.unwrap_or(28);
+            (0..sizes.layers).map(|layer| layer >= full).collect()
+        }
+    };
     Ok(slides.into_iter().map(|slides| window.filter(|_| slides)).collect())
 }

@@ -25,10 +25,14 @@ pub(super) fn build(source: &mut Source<'_>) -> Result<DecoderSpec, ModelError> 
 pub(super) fn build_moe(source: &mut Source<'_>) -> Result<DecoderSpec, ModelError> {
     let sizes = source.sizes(&QWEN3_MOE)?;
     let slides = source.flag(Key("use_sliding_window", ""))? == Some(true);
-    let window = if slides { source.window(Some(4096))? } else { None };
+    let windows = match source.listed_windows(sizes.layers)? {
+        Some(windows) => windows,
+        None if slides => vec![source.window(Some(4096))?; sizes.layers],
+        None => vec![None; sizes.layers],
+    };
     let top_k = Key("num_experts_per_tok", "expert_used_count");
-    // llama.cpp always divides by the sum, as every Qwen3-MoE published does; its class's default is not to.
-    let normalize = source.is_gguf() || source.flag(Key("norm_topk_prob", ""))?.unwrap_or(false);
+    // llama.cpp always divides by the sum, as every Qwen3-MoE published does; the class's default is not to.
+    let normalize = source.flag(Key("norm_topk_prob", "expert_weights_norm"))?.unwrap_or(source.is_gguf());
     let experts_key = Key("num_experts", "expert_count");
     let newer_key = Key("num_local_experts", "expert_count");
     let experts = if source.optional_count(newer_key)?.is_some() { newer_key } else { experts_key };
@@ -39,7 +43,7 @@ pub(super) fn build_moe(source: &mut Source<'_>) -> Result<DecoderSpec, ModelErr
         None => 768,
     };
     let sparse = sparse_layers(source, sizes.layers)?;
-    assemble(source, &sizes, &vec![window; sizes.layers], |layer, activation| {
+    assemble(source, &sizes, &windows, |layer, activation| {
         let plan = ExpertsPlan {
             experts: (experts, Some(128)),
             top_k: (top_k, Some(8)),
@@ -50,7 +54,7 @@ pub(super) fn build_moe(source: &mut Source<'_>) -> Result<DecoderSpec, ModelErr
             normalize,
             activation,
         };
-        match source.expert_counts(&plan)? {
+        match source.expert_counts(&sizes, &plan)? {
             Some(counts) if sparse[layer] => source.experts(layer, &sizes, &plan, counts),
             _ => source.gated(layer, &sizes, activation),
         }
@@ -59,6 +63,10 @@ pub(super) fn build_moe(source: &mut Source<'_>) -> Result<DecoderSpec, ModelErr
 
 /// For each layer whether it has experts.
 fn sparse_layers(source: &Source<'_>, layers: usize) -> Result<Vec<bool>, ModelError> {
+    if source.is_gguf() {
+        let dense = Name("", "ffn_gate");
+        return Ok((0..layers).map(|layer| !source.has_in_layer(layer, dense)).collect());
+    }
     let every = source.count_or(Key("decoder_sparse_step", ""), Some(1))?;
     let dense = Key("mlp_only_layers", "");
     let dense = source.numbers(dense)?.unwrap_or_default();

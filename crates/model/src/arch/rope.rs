@@ -116,13 +116,23 @@ impl Source<'_> {
     }
 
     pub(super) fn check_dim(&self, key: Key, dim: usize, head_dim: usize) -> Result<(), ModelError> {
-        if dim == 0 || dim % 2 != 0 || dim > head_dim {
+        if dim == 0 || !dim.is_multiple_of(2) || dim > head_dim {
             let problem = format!(
                 "{dim} of a head's {head_dim} values would be rotated, and an even number from 2 to {head_dim} is expected"
             );
             return Err(self.malformed(key, problem));
         }
         Ok(())
+    }
+
+    /// Each parameter can be in its range and the frequencies still out of theirs.
+    pub(super) fn check_frequencies(&self, rotaries: &[Rotary], context: usize) -> Result<(), ModelError> {
+        let sound = |rotary: &Rotary, context| rotary.frequencies(context).inv_freq.iter().all(|f| f.is_finite());
+        if rotaries.iter().all(|rotary| sound(rotary, 1) && sound(rotary, context)) {
+            return Ok(());
+        }
+        let problem = "with these parameters some frequencies are infinite; download the configuration again";
+        Err(self.malformed(Key("rope_parameters", "rope.scaling.type"), problem))
     }
 
     pub(super) fn check_theta(&self, key: Key, theta: f64) -> Result<(), ModelError> {

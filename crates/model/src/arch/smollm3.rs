@@ -13,15 +13,11 @@ pub(super) fn build(source: &mut Source<'_>) -> Result<DecoderSpec, ModelError> 
     let sizes = source.sizes(&SMOLLM3)?;
     let rotary = source.rotary(&RotaryDefaults::new(2e6, Pairing::Adjacent), sizes.head_dim, sizes.context)?;
     let rotates = rotating_layers(source, sizes.layers)?;
-    let window = if source.flag(Key("use_sliding_window", ""))? == Some(true) { source.window(None)? } else { None };
-    let slides = match source.layer_types(sizes.layers, "sliding_attention", "full_attention")? {
-        Some(slides) => slides,
-        None => rotates.iter().map(|rotates| !rotates).collect(),
-    };
+    let windows = windows(source, &rotates)?;
     let activation = source.activation("hidden_act", Activation::Silu)?;
     let layers = (0..sizes.layers).map(|layer| {
         let mut attention = source.attention(layer, &sizes, rotates[layer].then_some(0))?;
-        attention.window = window.filter(|_| slides[layer]);
+        attention.window = windows[layer];
         source.pre_norm_layer(layer, &sizes, attention, source.gated(layer, &sizes, activation)?)
     });
     let layers = layers.collect::<Result<_, _>>()?;
@@ -36,4 +32,19 @@ fn rotating_layers(source: &Source<'_>, layers: usize) -> Result<Vec<bool>, Mode
     }
     let every = source.count_or(Key("no_rope_layer_interval", ""), Some(4))?;
     Ok((1..=layers).map(|layer| layer % every != 0).collect())
+}
+
+/// Each layer's window: of those that do not rotate, if there is one at all.
+fn windows(source: &Source<'_>, rotates: &[bool]) -> Result<Vec<Option<usize>>, ModelError> {
+    let layers = rotates.len();
+    if let Some(windows) = source.listed_windows(layers)? {
+        return Ok(windows);
+    }
+    if source.flag(Key("use_sliding_window", ""))? != Some(true) {
+        return Ok(vec![None; layers]);
+    }
+    let window = source.window(None)?;
+    let listed = source.layer_types(layers, "sliding_attention", "full_attention")?;
+    let slides = listed.unwrap_or_else(|| rotates.iter().map(|rotates| !rotates).collect());
+    Ok(slides.into_iter().map(|slides| window.filter(|_| slides)).collect())
 }

@@ -15,7 +15,7 @@ use crate::{Checkpoint, Config, ModelError};
 pub(super) struct Key(pub &'static str, pub &'static str);
 
 /// No count of a model is near this; larger ones are damage, and products of two still fit a `usize`.
-const LARGEST_COUNT: u64 = i32::MAX as u64;
+pub(super) const LARGEST_COUNT: usize = i32::MAX as usize;
 
 const DOWNLOAD: &str = "the file is not complete or not a language model's; download it again";
 
@@ -79,7 +79,7 @@ impl<'a> Source<'a> {
             found => found.as_u64(),
         };
         match count {
-            Some(count) if count <= LARGEST_COUNT => Ok(Some(count as usize)),
+            Some(count) if count <= LARGEST_COUNT as u64 => Ok(Some(count as usize)),
             Some(count) => Err(self.malformed(key, format!("it is {count}, more than any model has; {DOWNLOAD}"))),
             None => Err(self.malformed(key, format!("it is {found}, and a whole number is expected"))),
         }
@@ -111,7 +111,7 @@ impl<'a> Source<'a> {
             Some(numbers) if numbers.len() < layers => {
                 Err(self.malformed(key, format!("it has {} values for {layers} layers; {DOWNLOAD}", numbers.len())))
             }
-            Some(numbers) if numbers.iter().all(|&n| n <= LARGEST_COUNT) => {
+            Some(numbers) if numbers.iter().all(|&n| n <= LARGEST_COUNT as u64) => {
                 Ok(Some(numbers[..layers].iter().map(|&n| n as usize).collect()))
             }
             _ => Err(self.malformed(key, "whole numbers are expected, one a layer")),
