@@ -35,6 +35,16 @@ pub(crate) struct Model {
     pub vocab_size: usize,
     pub max_tokens: usize,
     pub context: usize,
+    rows: Rows,
+}
+
+/// A batch in the making; kept, so that a step allocates nothing.
+#[derive(Default)]
+struct Rows {
+    tokens: Vec<u32>,
+    segments: Vec<Segment>,
+    blocks: Vec<u32>,
+    logits: Vec<u32>,
 }
 
 /// Some tokens of one sequence, to be run.
@@ -66,20 +76,25 @@ pub struct StepBytes {
 impl Model {
     /// Runs the works together. Logits row `i` is the `i`-th wanted, in the order of the works.
     pub fn run(&mut self, team: &mut Team, works: &[Work]) -> Result<(), EngineError> {
-        let mut tokens = Vec::new();
-        let mut segments = Vec::new();
-        let mut logits = Vec::new();
+        let Rows { tokens, segments, blocks, logits } = &mut self.rows;
+        tokens.clear();
+        segments.clear();
+        blocks.clear();
+        logits.clear();
         for work in works {
             let row = tokens.len();
+            let (rows, position) = (work.tokens.len(), work.position);
             tokens.extend_from_slice(work.tokens);
-            segments.push(Segment { row, rows: work.tokens.len(), position: work.position, blocks: work.blocks });
+            let (first_block, block_count) = (blocks.len(), work.blocks.len());
+            segments.push(Segment { row, rows, position, first_block, block_count });
+            blocks.extend_from_slice(work.blocks);
             match work.logits {
                 WantLogits::None => {}
                 WantLogits::Last => logits.push(tokens.len() as u32 - 1),
                 WantLogits::All => logits.extend(row as u32..tokens.len() as u32),
             }
         }
-        let batch = Batch { tokens: &tokens, segments: &segments, logits: &logits };
+        let batch = Batch { tokens, segments, blocks, logits };
         self.program.run(team, &batch, &mut self.kv).map_err(|error| EngineError::Internal(error.to_string()))
     }
 
@@ -128,6 +143,7 @@ impl Engine {
             vocab_size,
             max_tokens: sizes.max_tokens,
             context: plan.context,
+            rows: Rows::default(),
         };
         Ok(Engine {
             team,

@@ -52,9 +52,8 @@ fn compare_case(folder: &Path, case: &Case) -> Result<f32, String> {
     Ok(largest)
 }
 
-fn fixtures() -> Vec<PathBuf> {
-    let folder = folder("WHIT_FIXTURES", "../shared/fixtures");
-    let mut all: Vec<PathBuf> = std::fs::read_dir(&folder)
+fn fixtures(folder: &Path) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap_or_else(|e| panic!("{}: {e}: set WHIT_FIXTURES", folder.display()))
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.join("expected.safetensors").is_file())
@@ -64,11 +63,10 @@ fn fixtures() -> Vec<PathBuf> {
     all
 }
 
-#[test]
-#[ignore = "needs reference outputs that are not in the repository: WHIT_FIXTURES, default ../shared/fixtures"]
-fn every_fixture_answers_like_the_reference() {
+/// Compares every fixture of a folder, a line each.
+fn check(folder: &Path) {
     let mut failures = Vec::new();
-    for fixture in fixtures() {
+    for fixture in fixtures(folder) {
         let name = fixture.file_name().unwrap().to_string_lossy().into_owned();
         match compare(&fixture) {
             Ok(largest) => println!("{name:<12} largest logit difference {largest:.2e}"),
@@ -79,4 +77,15 @@ fn every_fixture_answers_like_the_reference() {
         }
     }
     assert!(failures.is_empty(), "{failures:?}");
+}
+
+#[test]
+fn the_repositorys_own_models_answer_like_the_reference() {
+    check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures"));
+}
+
+#[test]
+#[ignore = "needs reference outputs that are not in the repository: WHIT_FIXTURES, default ../shared/fixtures"]
+fn every_fixture_answers_like_the_reference() {
+    check(&folder("WHIT_FIXTURES", "../shared/fixtures"));
 }

@@ -104,8 +104,8 @@ fn multiply(
     let mut program = builder.finish(threads);
     let blocks: Vec<u32> = (0..tokens.len().div_ceil(32) as u32).collect();
     let mut kv = KvCache::new(layout, blocks.len());
-    let segments = [Segment { row: 0, rows: tokens.len(), position: 0, blocks: &blocks }];
-    program.run(&mut team, &Batch { tokens, segments: &segments, logits: &[] }, &mut kv).unwrap();
+    let segments = [Segment { row: 0, rows: tokens.len(), position: 0, first_block: 0, block_count: blocks.len() }];
+    program.run(&mut team, &Batch { tokens, segments: &segments, blocks: &blocks, logits: &[] }, &mut kv).unwrap();
     Product { outputs: (0..tokens.len()).map(|row| program.row(y, row).to_vec()).collect() }
 }
 

@@ -101,7 +101,7 @@ impl Step for Attention {
 struct Tile<'a> {
     step: &'a Attention,
     context: &'a Context<'a>,
-    segment: &'a super::Segment<'a>,
+    segment: &'a super::Segment,
     kv_head: usize,
     /// Query `i` of the segment's `rows * group` is row `i / group`, head `i % group` of the group.
     first: usize,
@@ -165,7 +165,7 @@ unsafe fn tile<S: Simd, E: Element, const Q: usize>(s: S, t: &Tile) {
             let keys = t
                 .context
                 .kv_data
-                .add(t.context.kv.block_at(step.layer, t.segment.blocks[block]) + t.kv_head * heads.head_bytes());
+                .add(t.context.kv.block_at(step.layer, t.context.batch.block(t.segment, start)) + t.kv_head * heads.head_bytes());
             let values = keys.add(heads.values_at()).cast::<E::Bits>();
             let keys = keys.cast::<E::Bits>();
 

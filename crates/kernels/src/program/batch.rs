@@ -8,22 +8,26 @@ pub struct Batch<'a> {
     /// Token ids, the rows of the batch.
     pub tokens: &'a [u32],
     /// Whose they are; in order, covering all rows.
-    pub segments: &'a [Segment<'a>],
+    pub segments: &'a [Segment],
+    /// The cache blocks of all sequences; each segment says which are its own.
+    pub blocks: &'a [u32],
     /// Rows whose logits are asked for.
     pub logits: &'a [u32],
 }
 
 /// Consecutive tokens of one sequence.
 #[derive(Clone, Copy, Debug)]
-pub struct Segment<'a> {
+pub struct Segment {
     /// First row in the batch.
     pub row: usize,
     /// Number of rows.
     pub rows: usize,
     /// Position of the first of them in the sequence.
     pub position: usize,
-    /// The cache blocks of the sequence, from position 0; enough for these tokens too.
-    pub blocks: &'a [u32],
+    /// Index in the batch's `blocks` of the sequence's first block, the one that holds position 0.
+    pub first_block: usize,
+    /// Blocks of the sequence; enough for these tokens too.
+    pub block_count: usize,
 }
 
 /// A batch that does not fit its program or cache.
@@ -52,12 +56,15 @@ impl Batch<'_> {
                 return fail("segments that do not follow each other");
             }
             row += segment.rows;
-            if segment.position + segment.rows > segment.blocks.len() * BLOCK {
+            if segment.position.saturating_add(segment.rows) > segment.block_count.saturating_mul(BLOCK) {
                 return fail("a sequence without blocks for its tokens");
             }
-            if segment.blocks.iter().any(|&block| block as usize >= kv.blocks()) {
-                return fail("a block that is not there");
+            if segment.first_block.checked_add(segment.block_count).is_none_or(|end| end > self.blocks.len()) {
+                return fail("a sequence whose blocks are not listed");
             }
+        }
+        if self.blocks.iter().any(|&block| block as usize >= kv.blocks()) {
+            return fail("a block that is not there");
         }
         if row != self.tokens.len() {
             return fail("rows that belong to no segment");
@@ -66,9 +73,15 @@ impl Batch<'_> {
     }
 
     /// The segment and the position of a row.
-    pub(super) fn locate(&self, row: usize) -> (&Segment<'_>, usize) {
+    pub(super) fn locate(&self, row: usize) -> (&Segment, usize) {
         let at = self.segments.partition_point(|segment| segment.row + segment.rows <= row);
         let segment = &self.segments[at];
         (segment, segment.position + row - segment.row)
+    
+    }
+
+    /// The cache block that holds `position` of the segment's sequence.
+    pub(super) fn block(&self, segment: &Segment, position: usize) -> u32 {
+        self.blocks[segment.first_block + position / BLOCK]
     }
 }

@@ -70,7 +70,7 @@ impl Step for ShortConv {
 struct Channels<'a> {
     step: &'a ShortConv,
     context: &'a Context<'a>,
-    segment: &'a Segment<'a>,
+    segment: &'a Segment,
     first: usize,
 }
 
@@ -78,7 +78,7 @@ impl Channels<'_> {
     /// The kept input of an earlier position.
     unsafe fn kept(&self, position: usize) -> *mut f32 {
         let padded = round_up(self.context.cols(self.step.output), LANES);
-        let block = self.segment.blocks[position / BLOCK];
+        let block = self.context.batch.block(self.segment, position);
         let slot = position % (self.step.kernel - 1);
         // SAFETY: the batch has been checked: the block is there.
         unsafe {

@@ -170,7 +170,7 @@ impl<E: Element> Store<E> {
     unsafe fn new(step: &RotateAndStore, context: &Context, row: usize, head: usize) -> Store<E> {
         let (segment, position) = context.batch.locate(row);
         let heads = Heads { kv_heads: step.kv_heads, head_dim: step.head_dim, format: step.format };
-        let block = segment.blocks[position / BLOCK];
+        let block = context.batch.block(segment, position);
         // SAFETY: the batch has been checked: the block is there, and the row is in use.
         unsafe {
             let keys = context.kv_data.add(context.kv.block_at(step.layer, block) + head * heads.head_bytes());
