@@ -128,6 +128,12 @@ UNKNOWN_TO_LLAMA_CPP = {
     "qwen3": r"attn_output\.bias",
     "smollm3": r"attn_output\.bias|ffn_.*\.bias",
 }
+# Architectures for which it has these.
+ROPE_FACTORS = {
+    "rope_freqs.weight": ("llama", "granite"),
+    "rope_factors_long.weight": ("llama", "granite", "phi3"),
+    "rope_factors_short.weight": ("llama", "granite", "phi3"),
+}
 # Architectures whose norm after attention is not the one before the feed-forward.
 NORMS_AFTER = {"gemma2", "gemma3", "olmo2"}
 # Architectures whose head llama.cpp does not tie.
@@ -282,7 +288,7 @@ class Converter:
             self.writer.add_string(f"{self.arch}.rope.scaling.type", "linear")
             self.number("rope.scaling.factor", factor, "f32")
         elif kind == "yarn":
-            self.yarn(rope, factor or c["max_position_embeddings"] / original, original)
+            self.yarn(rope, theta, dim, factor or c["max_position_embeddings"] / original, original)
         elif kind in ("longrope", "su"):
             self.longrope(rope, factor or c["max_position_embeddings"] / original, original)
         elif kind == "llama3":
@@ -292,23 +298,23 @@ class Converter:
         elif kind != "default":
             raise SystemExit(f"convert_to_gguf: rope type {kind}")
 
-    def yarn(self, rope, factor, original):
+    def yarn(self, rope, theta, dim, factor, original):
+        mscale = lambda m: 0.1 * m * np.log(factor) + 1.0 if factor > 1 else 1.0
+        stated = rope.get("attention_factor")
+        if stated is None and rope.get("mscale") and rope.get("mscale_all_dim"):
+            stated = mscale(rope["mscale"]) / mscale(rope["mscale_all_dim"])
+        ramp = {key: rope[key] for key in ("beta_fast", "beta_slow", "truncate") if rope.get(key) is not None}
+        if ramp not in ({}, dict(truncate=True), dict(beta_fast=32, beta_slow=1), dict(beta_fast=32, beta_slow=1, truncate=True)):
+            # llama.cpp has keys for the first two, which it does not read for these architectures; divisors say it all.
+            self.number("rope.scaling.attn_factor", mscale(1) if stated is None else stated, "f32")
+            self.add("rope_freqs.weight", yarn_divisors(ramp, theta, dim, factor, original))
+            return
         self.writer.add_string(f"{self.arch}.rope.scaling.type", "yarn")
         self.number("rope.scaling.factor", factor, "f32")
         self.number("rope.scaling.original_context_length", original)
-        stated = rope.get("attention_factor")
-        if stated is None and rope.get("mscale") and rope.get("mscale_all_dim"):
-            mscale = lambda m: 0.1 * m * np.log(factor) + 1.0 if factor > 1 else 1.0
-            stated = float(mscale(rope["mscale"]) / mscale(rope["mscale_all_dim"]))
         if stated is not None:
             # llama.cpp multiplies what it works out itself by this.
-            self.number("rope.scaling.attn_factor", stated / (0.1 * np.log(factor) + 1.0), "f32")
-        for key in ("beta_fast", "beta_slow"):
-            if rope.get(key) is not None:
-                self.number(f"rope.scaling.yarn_{key}", rope[key], "f32")
-                warn(f"llama.cpp does not read {key} for {self.arch}, and may differ")
-        if rope.get("truncate") is False:
-            warn("a GGUF does not keep truncate")
+            self.number("rope.scaling.attn_factor", stated / mscale(1), "f32")
 
     def longrope(self, rope, factor, original):
         self.writer.add_string(f"{self.arch}.rope.scaling.type", "longrope")
@@ -338,7 +344,8 @@ class Converter:
     # ---- tensors
 
     def add(self, name, values):
-        if re.search(UNKNOWN_TO_LLAMA_CPP.get(self.arch, "(?!)"), name) and name.startswith("blk.0."):
+        unknown = re.search(UNKNOWN_TO_LLAMA_CPP.get(self.arch, "(?!)"), name) and name.startswith("blk.0.")
+        if unknown or name.startswith("rope_") and self.arch not in ROPE_FACTORS.get(name, ()):
             warn(f"llama.cpp's {self.arch} will refuse {name}")
         self.writer.add_tensor(name, np.ascontiguousarray(values, dtype=np.float32))
 
@@ -442,6 +449,17 @@ def llama3_divisors(rope, theta, dim, original):
             smooth = (original / wavelength - low) / (high - low)
             divisors.append(1 / ((1 - smooth) / factor + smooth))
     return np.array(divisors, np.float32)
+
+
+def yarn_divisors(ramp, theta, dim, factor, original):
+    """The same for YaRN: transformers' _compute_yarn_parameters."""
+    index = lambda turns: dim * np.log(original / (turns * 2 * np.pi)) / (2 * np.log(theta))
+    low, high = index(ramp.get("beta_fast", 32)), index(ramp.get("beta_slow", 1))
+    if ramp.get("truncate", True):
+        low, high = np.floor(low), np.ceil(high)
+    low, high = max(low, 0), min(high, dim - 1)
+    interpolated = np.clip((np.arange(dim // 2) - low) / max(high - low, 0.001), 0, 1)
+    return (1 / (interpolated / factor + 1 - interpolated)).astype(np.float32)
 
 
 if __name__ == "__main__":

@@ -84,8 +84,6 @@ fn specs(case: &Case) -> [(Checkpoint, DecoderSpec); 2] {
 
 /// A biasless GPT-NeoX has biases of zero in its GGUF, for llama.cpp asks for them.
 const BIASES_ADDED: &str = "gpt_neox_no_bias";
-/// A GGUF does not keep YaRN's `truncate`.
-const TRUNCATE_LOST: &str = "llama_yarn_stated";
 
 #[test]
 fn a_model_is_the_same_through_either_names() {
@@ -93,9 +91,6 @@ fn a_model_is_the_same_through_either_names() {
         let [(_, hugging_face), (_, gguf)] = specs(&case);
         if case.name != BIASES_ADDED {
             assert_eq!(nameless(&hugging_face), nameless(&gguf), "{}", case.name);
-        }
-        if case.name == TRUNCATE_LOST {
-            continue;
         }
         for context in [1, 17, hugging_face.context_length] {
             let (one, other) = (frequencies(&hugging_face, context), frequencies(&gguf, context));
