@@ -42,6 +42,8 @@ pub(crate) struct Multiply {
     pub panel_stride: usize,
     /// Blocks of a panel.
     pub blocks: usize,
+    /// Groups of 32 columns in a block; 0 for float formats.
+    pub groups_per_block: usize,
     /// Panels to work on.
     pub panels: Range<usize>,
     /// First activation row; floats or quantised rows as the format wants.
@@ -108,20 +110,15 @@ impl Multiply {
     }
 }
 
-/// Runs `f` with the number of rows of each tile as a constant.
-macro_rules! for_tile {
-    ($rows:expr, $f:ident::<$($generic:ident),*>($($arg:expr),*)) => {
-        match $rows {
-            1 => $f::<$($generic,)* 1>($($arg),*),
-            2 => $f::<$($generic,)* 2>($($arg),*),
-            3 => $f::<$($generic,)* 3>($($arg),*),
-            4 => $f::<$($generic,)* 4>($($arg),*),
-            5 => $f::<$($generic,)* 5>($($arg),*),
-            6 => $f::<$($generic,)* 6>($($arg),*),
-            7 => $f::<$($generic,)* 7>($($arg),*),
-            _ => $f::<$($generic,)* 8>($($arg),*),
-        }
-    };
+/// How many of `rows` rows the next tile takes: a power of two, so that few sizes need compiling.
+#[inline(always)]
+fn tile_rows<S: Simd>(rows: usize) -> usize {
+    match rows {
+        8.. if S::MAX_TILE >= 8 => 8,
+        4.. if S::MAX_TILE >= 4 => 4,
+        2.. if S::MAX_TILE >= 2 => 2,
+        _ => 1,
+    }
 }
 
 /// A format whose weights are small integers: `weight = scale * (code - OFFSET) - min`.
@@ -173,9 +170,16 @@ unsafe fn integer_panels<S: Simd, P: IntegerFormat>(s: S, m: &Multiply) {
         let chunk = first..(first + per_chunk).min(m.panels.end);
         let mut row = 0;
         while row < m.rows {
-            let tile = (m.rows - row).min(TILE);
-            // SAFETY: see `Multiply`.
-            unsafe { for_tile!(tile, integer_tile::<S, P>(s, m, chunk.clone(), row, groups)) }
+            let tile = tile_rows::<S>(m.rows - row);
+            // SAFETY: see `Multiply`. A size beyond what the instruction set uses is not compiled for it.
+            unsafe {
+                match tile {
+                    8 if S::MAX_TILE >= 8 => integer_tile::<S, P, 8>(s, m, chunk.clone(), row, groups),
+                    4 if S::MAX_TILE >= 4 => integer_tile::<S, P, 4>(s, m, chunk.clone(), row, groups),
+                    2 if S::MAX_TILE >= 2 => integer_tile::<S, P, 2>(s, m, chunk.clone(), row, groups),
+                    _ => integer_tile::<S, P, 1>(s, m, chunk.clone(), row, groups),
+                }
+            }
             row += tile;
         }
         first = chunk.end;
@@ -220,7 +224,8 @@ unsafe fn integer_tile<S: Simd, P: IntegerFormat, const M: usize>(
             let mut sums = [s.splat(0.0); M];
             for b in 0..m.blocks {
                 let block = weights.add(b * P::BLOCK_BYTES);
-                for in_block in 0..P::BLOCK_COLS / GROUP {
+                // Not unrolled: eight groups of eight vectors each would be pages of code for every format and tile.
+                for in_block in 0..m.groups_per_block {
                     let group = b * (P::BLOCK_COLS / GROUP) + in_block;
                     let codes = P::codes(s, block, in_block);
                     for part in 0..P::SCALES {
@@ -296,33 +301,29 @@ unsafe fn float_panels<S: Simd, P: FloatFormat>(s: S, m: &Multiply) {
         let chunk = first..(first + per_chunk).min(m.panels.end);
         let mut row = 0;
         while row < m.rows {
-            let tile = (m.rows - row).min(TILE);
+            let tile = tile_rows::<S>(m.rows - row);
             let mut panel = chunk.start;
             // SAFETY: see `Multiply`.
             unsafe {
-                if tile <= 2 {
+                if tile == 1 {
                     while panel + FLOAT_PANELS <= chunk.end {
-                        match tile {
-                            1 => float_tile::<S, P, FLOAT_PANELS, 1>(s, m, panel, row),
-                            _ => float_tile::<S, P, FLOAT_PANELS, 2>(s, m, panel, row),
-                        }
+                        float_tile::<S, P, FLOAT_PANELS, 1>(s, m, panel, row);
                         panel += FLOAT_PANELS;
                     }
                 }
                 for panel in panel..chunk.end {
-                    for_tile!(tile, float_one_panel::<S, P>(s, m, panel, row));
+                    match tile {
+                        8 if S::MAX_TILE >= 8 => float_tile::<S, P, 1, 8>(s, m, panel, row),
+                        4 if S::MAX_TILE >= 4 => float_tile::<S, P, 1, 4>(s, m, panel, row),
+                        2 if S::MAX_TILE >= 2 => float_tile::<S, P, 1, 2>(s, m, panel, row),
+                        _ => float_tile::<S, P, 1, 1>(s, m, panel, row),
+                    }
                 }
             }
             row += tile;
         }
         first = chunk.end;
     }
-}
-
-#[inline(always)]
-unsafe fn float_one_panel<S: Simd, P: FloatFormat, const M: usize>(s: S, m: &Multiply, panel: usize, row: usize) {
-    // SAFETY: see `Multiply`.
-    unsafe { float_tile::<S, P, 1, M>(s, m, panel, row) }
 }
 
 #[inline(always)]

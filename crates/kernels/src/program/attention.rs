@@ -116,18 +116,26 @@ impl<E: Element> Kernel for Run<'_, E> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        // SAFETY: shapes and batch have been checked.
-        unsafe {
-            match self.0.queries {
-                1 => tile::<S, E, 1>(s, &self.0),
-                2 => tile::<S, E, 2>(s, &self.0),
-                3 => tile::<S, E, 3>(s, &self.0),
-                4 => tile::<S, E, 4>(s, &self.0),
-                5 => tile::<S, E, 5>(s, &self.0),
-                6 => tile::<S, E, 6>(s, &self.0),
-                7 => tile::<S, E, 7>(s, &self.0),
-                _ => tile::<S, E, 8>(s, &self.0),
+        let mut tile = self.0;
+        let end = tile.first + tile.queries;
+        while tile.first < end {
+            let queries = (end - tile.first).min(S::MAX_TILE);
+            // SAFETY: shapes and batch have been checked. A size beyond what the instruction set uses is not compiled for it.
+            unsafe {
+                match queries {
+                    8 if S::MAX_TILE >= 8 => self::tile::<S, E, 8>(s, &tile),
+                    5..8 if S::MAX_TILE >= 8 => {
+                        self::tile::<S, E, 4>(s, &tile);
+                        tile.first += 4;
+                        continue;
+                    }
+                    4 if S::MAX_TILE >= 4 => self::tile::<S, E, 4>(s, &tile),
+                    3 if S::MAX_TILE >= 4 => self::tile::<S, E, 3>(s, &tile),
+                    2 if S::MAX_TILE >= 4 => self::tile::<S, E, 2>(s, &tile),
+                    _ => self::tile::<S, E, 1>(s, &tile),
+                }
             }
+            tile.first += queries;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Matrix products.
 
 use super::{Buffer, Builder, Context, Step};
-use crate::activations::QuantisedRow;
+use crate::activations::{GROUP, QuantisedRow};
 use crate::matmul::{Activations, Multiply};
 use crate::matrix::PackedMatrix;
 use crate::memory::round_up;
@@ -84,6 +84,7 @@ impl LinearPart {
                 weights: matrix.data().as_ptr(),
                 panel_stride: matrix.blocks() * packing.block_bytes,
                 blocks: matrix.blocks(),
+                groups_per_block: packing.block_cols / GROUP,
                 panels,
                 input: context.bytes(input, input_row),
                 input_stride: context.places[input.0].stride,

@@ -28,6 +28,7 @@ impl Simd for Avx2 {
     type F = [__m256; 2];
     type I = [__m256i; 2];
     type B = [__m256i; 2];
+    const MAX_TILE: usize = 4;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {

@@ -31,6 +31,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     type I: Copy;
     type B: Copy;
 
+    /// Activation rows, or queries, worth working on together: as many as leave their sums in registers. 1, 4 or 8.
+    const MAX_TILE: usize;
+
     fn splat(self, value: f32) -> Self::F;
     /// Reads 16 `f32`.
     unsafe fn load(self, from: *const f32) -> Self::F;

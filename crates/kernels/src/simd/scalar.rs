@@ -16,6 +16,7 @@ impl Simd for Scalar {
     type F = [f32; LANES];
     type I = [i32; LANES];
     type B = [u8; 64];
+    const MAX_TILE: usize = 1;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {
