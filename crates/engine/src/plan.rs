@@ -46,11 +46,11 @@ pub(crate) fn plan(checkpoint: &Checkpoint, spec: &DecoderSpec, options: &Option
                 return Err(EngineError::DoesNotFit(format!(
                     "the model needs {} even for a context of {shortest} ({} weights, {} KV cache, {} work space), and {} {}: \
                      use a smaller model or a smaller quantisation{}",
-                    mib(total(shortest)),
-                    mib(weights),
-                    mib(kv(shortest)),
-                    mib(workspace(shortest)),
-                    mib(limit),
+                    size(total(shortest)),
+                    size(weights),
+                    size(kv(shortest)),
+                    size(workspace(shortest)),
+                    size(limit),
                     if options.memory.is_some() { "were given with --memory" } else { "are available on this machine" },
                     if options.memory.is_some() { ", or give it more" } else { "" },
                 )));
@@ -137,6 +137,11 @@ fn workspace(spec: &DecoderSpec, rows: usize, threads: usize) -> u64 {
     4 * (rows * row + logits) as u64 + scratch as u64
 }
 
-fn mib(bytes: u64) -> String {
-    format!("{:.0} MiB", bytes as f64 / (1 << 20) as f64)
+/// In KiB where MiB would say nothing.
+fn size(bytes: u64) -> String {
+    if bytes < 10 << 20 {
+        format!("{} KiB", bytes.div_ceil(1 << 10))
+    } else {
+        format!("{} MiB", bytes.div_ceil(1 << 20))
+    }
 }

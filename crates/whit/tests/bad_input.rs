@@ -106,7 +106,8 @@ fn values_that_are_out_of_range() {
 #[test]
 fn memory_that_does_not_suffice_is_refused_with_the_sum_and_shortens_the_context_first() {
     let model = fixture("pocket").to_string_lossy().into_owned();
-    whit(["run", &model, "--memory", "10KiB", "Hi"]).refused(2, &["KiB"]);
+    whit(["run", &model, "--memory", "10KiB", "Hi"])
+        .refused(2, &["weights", "KV cache", "work space", "10 KiB were given with --memory"]);
     let memory = &whit(["inspect", &model, "--json", "--threads", "1"]).json()["memory"];
     let [total, per_token] = ["total_bytes", "kv_bytes_per_token"].map(|key| memory[key].as_u64().expect("a number"));
     let limit = (total - 100 * per_token).to_string();

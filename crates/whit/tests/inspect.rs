@@ -9,8 +9,22 @@ fn the_table_is_as_a_person_has_reviewed_it() {
     for name in POCKETS.into_iter().chain(["pocket-vocab.gguf"]) {
         let path = fixture(name).to_string_lossy().into_owned();
         let table = whit(["inspect", &path, "--threads", "1"]).stdout().replace(&path, name);
+        // How the engine lays a model out is its own affair.
+        let table: String = table
+            .lines()
+            .map(|line| if line.starts_with("memory ") { layout_left_out(line) } else { format!("{line}\n") })
+            .collect();
         assert_snapshot(&format!("inspect-{name}.txt"), &table);
     }
+}
+
+/// `memory  2 MiB for a context of 9 tokens: 1 MiB weights, ...` with its sizes as dots, but for the context.
+fn layout_left_out(line: &str) -> String {
+    let (total, rest) = line.split_once(" for a context of ").expect("the context is said");
+    let (context, parts) = rest.split_once(": ").expect("the parts are said");
+    let labels = ["B weights", "B KV cache", "B work space"];
+    assert!(total.ends_with('B') && labels.iter().all(|label| parts.contains(label)), "{line}");
+    format!("memory        ... for a context of {context}: ...\n")
 }
 
 #[test]
