@@ -154,7 +154,7 @@ impl Bpe {
             }
             let right = symbols[left.next as usize];
             // Either may have been joined to another since.
-            if !merge(left, right).is_some_and(|merge| merge.rank == rank) {
+            if merge(left, right).is_none_or(|merge| merge.rank != rank) {
                 continue;
             }
             symbols[left.next as usize].gone = true;

@@ -33,7 +33,7 @@ pub(super) enum Model {
     Bpe(Bpe),
     SentencePiece(SentencePiece),
     /// One of the `tokenizers` crate's.
-    Library(ModelWrapper),
+    Library(Box<ModelWrapper>),
 }
 
 impl Encoder {

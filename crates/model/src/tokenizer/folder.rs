@@ -99,6 +99,8 @@ struct Settings {
     add_eos: Option<bool>,
     /// `eos_token_id` of generation_config.json and config.json.
     end_ids: Vec<u32>,
+    /// `vocab_size` of config.json: the rows of the embedding table.
+    embeddings: Option<u64>,
 }
 
 impl Settings {
@@ -108,8 +110,9 @@ impl Settings {
         let token = |key: &str| content(config.get(key)).or_else(|| content(special_map.get(key)));
         let mut end_ids = ids(read_object(folder, "generation_config.json")?.get("eos_token_id"));
         let model = read_object(folder, "config.json")?;
+        let of_text = |key: &str| model.get("text_config").and_then(|text| text.get(key));
         end_ids.extend(ids(model.get("eos_token_id")));
-        end_ids.extend(ids(model.get("text_config").and_then(|text| text.get("eos_token_id"))));
+        end_ids.extend(ids(of_text("eos_token_id")));
         Ok(Settings {
             class: config.get("tokenizer_class").and_then(Value::as_str).unwrap_or_default().to_owned(),
             added: added(folder, &config, &special_map)?,
@@ -118,6 +121,7 @@ impl Settings {
             add_bos: config.get("add_bos_token").and_then(Value::as_bool),
             add_eos: config.get("add_eos_token").and_then(Value::as_bool),
             end_ids,
+            embeddings: model.get("vocab_size").or(of_text("vocab_size")).and_then(Value::as_u64),
         })
     }
 
@@ -148,6 +152,16 @@ impl Settings {
             special[added.id as usize] = true;
         }
         let size = vocabulary.len();
+        let is_added = |id: u32| parsed.added.iter().any(|added| added.id == id);
+        // Added tokens may lie beyond the table: some finetunes name a few that the model never sees.
+        let last = (0..size as u32).rev().find(|&id| vocabulary.token(id).is_some() && !is_added(id));
+        if let (Some(last), Some(embeddings)) = (last, self.embeddings)
+            && u64::from(last) >= embeddings
+        {
+            return Err(format!(
+                "has ids up to {last}, but vocab_size of config.json is {embeddings}; the tokenizer is not this model's: download both again"
+            ));
+        }
         let id = |token: &Option<String>| token.as_deref().and_then(|token| vocabulary.id(token));
         let (bos, eos) = (id(&self.bos), id(&self.eos));
         let edge = |asked: Option<bool>, token: Option<u32>, given: Vec<u32>| match (asked, token) {
@@ -164,7 +178,6 @@ impl Settings {
         }
         // Before config.json's, which older files leave at the base model's.
         let named = eos.into_iter().chain(self.end_ids.into_iter().filter(|&id| (id as usize) < size));
-        let is_added = |id: u32| parsed.added.iter().any(|added| added.id == id);
         let mut ends =
             ends::collect(named.clone(), &vocabulary, |id| special.get(id as usize).copied().unwrap_or(false));
         // A usual name that is no added token is text that happens to look like one.

@@ -148,7 +148,7 @@ fn parse_model(model: &RawValue, added: &mut Vec<Added>) -> Result<(Model, Vocab
     let tokens = model.get_vocab();
     let mut vocabulary = Vocabulary::from_pairs(tokens.iter().map(|(token, &id)| (token.as_str(), id)))?;
     join_added(&mut vocabulary, added)?;
-    Ok((Model::Library(model), vocabulary, kind))
+    Ok((Model::Library(Box::new(model)), vocabulary, kind))
 }
 
 /// Gives the added tokens their place in the vocabulary. Where it has one of them already, under another id, that id stays.

@@ -16,7 +16,7 @@ pub(super) struct SentencePiece {
     /// Score of each id, none of them NaN.
     scores: Vec<f32>,
     /// The token of each byte.
-    bytes: [Option<u32>; 256],
+    bytes: Box<[Option<u32>; 256]>,
     /// Stands for characters that are no token where there are no byte tokens.
     unknown: Option<u32>,
     /// Whether text at the start, and after a special token, gets a leading space.
@@ -52,7 +52,7 @@ impl SentencePiece {
     ) -> SentencePiece {
         SentencePiece {
             scores,
-            bytes: spelling::byte_ids(vocabulary),
+            bytes: Box::new(spelling::byte_ids(vocabulary)),
             unknown,
             add_space_prefix,
             words_are_apart: spelling::words_are_apart(vocabulary),

@@ -30,9 +30,7 @@ impl Vocabulary {
     }
 
     /// A vocabulary of pairs in any order.
-    pub(super) fn from_pairs<'a>(
-        pairs: impl Iterator<Item = (&'a str, u32)> + Clone + ExactSizeIterator,
-    ) -> Result<Vocabulary, String> {
+    pub(super) fn from_pairs<'a>(pairs: impl ExactSizeIterator<Item = (&'a str, u32)>) -> Result<Vocabulary, String> {
         let mut vocabulary = Vocabulary::default();
         vocabulary.ids.reserve(pairs.len(), |_| 0);
         for (token, id) in pairs {

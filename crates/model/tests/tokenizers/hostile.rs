@@ -126,6 +126,23 @@ fn a_damaged_tokenizer_json_is_refused_with_its_name() {
 }
 
 #[test]
+fn a_folder_whose_tokenizer_is_another_models_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokenizer = json!({
+        "added_tokens": [{"id": 7, "content": "<pad>", "special": true}],
+        "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "c": 2}, "merges": []}
+    });
+    std::fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    let load = |vocab_size: u32| {
+        std::fs::write(folder.path().join("config.json"), json!({"vocab_size": vocab_size}).to_string()).unwrap();
+        Tokenizer::from_folder(folder.path()).map(|tokenizer| tokenizer.vocab_size()).map_err(|e| e.to_string())
+    };
+    assert_eq!(load(3), Ok(8), "added tokens may lie beyond the embedding table");
+    let message = load(2).unwrap_err();
+    assert!(message.contains("ids up to 2, but vocab_size of config.json is 2"), "{message}");
+}
+
+#[test]
 fn a_tokenizer_json_cut_anywhere_is_refused() {
     let whole = json!({
         "added_tokens": [{"id": 1, "content": "<s>", "special": true}],
