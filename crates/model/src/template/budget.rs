@@ -17,7 +17,7 @@ thread_local! {
 }
 
 /// Units that any rendering may use.
-const BASE: u64 = 64 << 20;
+const BASE: u64 = 32 << 20;
 /// Further units for each byte of the conversation: templates that build their text bit by bit copy it over and over.
 const PER_INPUT_BYTE: u64 = 1024;
 /// Visiting a value takes the time of copying so many bytes.
