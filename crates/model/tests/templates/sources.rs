@@ -77,6 +77,38 @@ fn a_file_of_its_own_wins() {
     assert_eq!(rendered(&files, &ChatInput::default()), "json");
 }
 
+/// A GGUF file of these strings, and of tokens.
+fn gguf(strings: &[(&str, &str)], tokens: &[&str]) -> tempfile::NamedTempFile {
+    let text = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
+    let mut bytes = [&b"GGUF"[..], &3u32.to_le_bytes(), &0u64.to_le_bytes()].concat();
+    bytes.extend((strings.len() as u64 + 1).to_le_bytes());
+    for (key, value) in strings {
+        bytes.extend([text(key), 8u32.to_le_bytes().to_vec(), text(value)].concat());
+    }
+    bytes.extend([text("tokenizer.ggml.tokens"), [9u32.to_le_bytes(), 8u32.to_le_bytes()].concat()].concat());
+    bytes.extend((tokens.len() as u64).to_le_bytes());
+    bytes.extend(tokens.iter().flat_map(|token| text(token)));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    file
+}
+
+#[test]
+fn a_gguf_file_has_its_template_and_its_tokens() {
+    let tokens = ["<unk>", "<bos>", "<eos>"];
+    assert!(template(gguf(&[("general.architecture", "llama")], &tokens).path()).is_none());
+
+    let one = ("tokenizer.chat_template", "{{ bos_token }}|{{ eos_token }}");
+    let spm = template(gguf(&[("tokenizer.ggml.model", "llama"), one], &tokens).path()).unwrap();
+    assert_eq!(spm.render(&ChatInput::default()).unwrap(), "<bos>|<eos>");
+    let bpe = template(gguf(&[("tokenizer.ggml.model", "gpt2"), one], &tokens).path()).unwrap();
+    assert_eq!(bpe.render(&ChatInput::default()).unwrap(), "|");
+
+    let two = template(gguf(&[one, ("tokenizer.chat_template.tool_use", "tools")], &tokens).path()).unwrap();
+    assert_eq!(two.render(&ChatInput::default()).unwrap(), "|");
+    assert_eq!(two.render(&with_tools()).unwrap(), "tools");
+}
+
 #[test]
 fn a_damaged_template_is_named_with_its_file() {
     let folder = folder(&[("chat_template.jinja", "\n{% if %}".to_owned())]);
