@@ -1,14 +1,12 @@
 //! A conversation in the terminal.
 
-use std::io::stdout;
 use std::path::PathBuf;
 
-use anstream::{AutoStream, ColorChoice};
-use anstyle::Style;
 use rustyline::error::ReadlineError;
 use rustyline::{Config, DefaultEditor};
 use serde_json::{Value, json};
 use whit_engine::EngineError;
+use whit_model::ModelError;
 
 use crate::answer::Finish;
 use crate::commands::Session;
@@ -47,7 +45,10 @@ pub fn chat(session: &mut Session, opening: Vec<Value>) -> anyhow::Result<()> {
                         messages.push(json!({"role": "assistant", "content": answer.text}));
                     }
                     // The conversation is too long, or the template refuses it: neither ends the chat.
-                    Err(error) if error.is::<EngineError>() || error.is::<whit_model::ModelError>() => {
+                    Err(error)
+                        if matches!(error.downcast_ref(), Some(EngineError::Request(_)))
+                            || error.is::<ModelError>() =>
+                    {
                         say(&format!("{error:#}; /clear begins anew"));
                         messages.pop();
                     }
@@ -97,11 +98,8 @@ impl Input {
 
     /// The next line. Ctrl-C discards what is there; it leaves nobody in doubt how to leave.
     fn line(&mut self, prompt: &str) -> anyhow::Result<Option<String>> {
-        let plain = AutoStream::choice(&stdout()) == ColorChoice::Never;
-        let bold = if plain { Style::new() } else { Style::new().bold() };
-        let shown = format!("{bold}{prompt}{bold:#}");
         loop {
-            match self.editor.readline(&(prompt, shown.as_str())) {
+            match self.editor.readline(prompt) {
                 Ok(line) => {
                     if let Some(path) = &self.history {
                         // A history that cannot be written is no reason to stop talking.

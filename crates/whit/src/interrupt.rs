@@ -1,5 +1,6 @@
 //! Ctrl-C: ends the command, or only the answer that is being made.
 
+use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A Ctrl-C ends the process with 130.
@@ -15,6 +16,10 @@ static STATE: AtomicU8 = AtomicU8::new(ENDS);
 pub fn install() {
     let handler = || {
         if STATE.compare_exchange(STOPS_ANSWER, STOPPED, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            // Leaves the line that a progress bar or half an answer is on.
+            if std::io::stderr().is_terminal() {
+                eprintln!();
+            }
             std::process::exit(130);
         }
     };

@@ -197,8 +197,8 @@ fn table(report: &Report) -> String {
     };
     format!(
         "\
-prefill    {}   {} tokens x {} from {}
-decode     {}   {} tokens x {} from {}
+prefill    {}   {} tokens, batch of {}, after {}
+decode     {}   {} tokens, batch of {}, after {}
 step       {:>8} ms p50, {} ms p99
 reads      {:>8} per token, {} GB/s of {} GB/s ({:.0} %)
 resident   {}

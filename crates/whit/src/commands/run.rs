@@ -197,7 +197,10 @@ impl Session {
     /// Answers a conversation, streaming the text to standard output.
     pub fn reply(&mut self, messages: &[Value]) -> anyhow::Result<Answer> {
         let ids = prompt_ids(&self.tokenizer, self.template.as_ref(), messages)?;
-        self.stream(ids)
+        let answer = self.stream(ids);
+        // The same words said again need not be answered with the same words.
+        self.sampling.seed = self.sampling.seed.wrapping_add(1);
+        answer
     }
 
     /// Continues `ids`, streaming the text to standard output.
