@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use whit_kernels::program::{
     Add, Attention, Buffer, Builder, Combine, Embed, ExpertLinear, Gate, KvFormat, KvLayout, Linear, LinearPart,
-    LogitsFinish, MAX_KERNEL, Norm, NormKind, Program, Quantise, RotaryPairing, RotateAndStore, Route, Routing, Rows,
-    Select, ShortConv,
+    LogitsFinish, MAX_KERNEL, Norm, NormKind, Quantise, RotaryPairing, RotateAndStore, Route, Routing, Rows, Select,
+    ShortConv,
 };
 use whit_kernels::{Activation, Activations};
 use whit_model::spec::{self, DecoderSpec, FeedForward, GatedFeedForward, Mixer};
@@ -15,7 +15,8 @@ use crate::weights::Weights;
 
 /// A model as the kernels run it.
 pub(crate) struct Compiled {
-    pub program: Program,
+    /// All steps; finished, it is the program.
+    pub builder: Builder,
     pub kv: KvLayout,
     /// Rows of logits, one per row asked for.
     pub logits: Buffer,
@@ -29,7 +30,6 @@ pub(crate) struct Sizes {
     pub max_tokens: usize,
     pub max_logits: usize,
     pub context: usize,
-    pub threads: usize,
     pub kv_format: KvFormat,
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn compile(spec: &DecoderSpec, weights: &mut Weights, sizes: Sizes) -
     if spec.head.scale != 1.0 || spec.head.softcap.is_some() {
         c.builder.logits_finish(LogitsFinish { logits, scale: spec.head.scale, softcap: spec.head.softcap });
     }
-    Ok(Compiled { program: c.builder.finish(sizes.threads), kv: c.kv, logits, vocab_size })
+    Ok(Compiled { builder: c.builder, kv: c.kv, logits, vocab_size })
 }
 
 impl Compiler<'_, '_> {

@@ -8,11 +8,11 @@ use whit_kernels::{Isa, Team};
 use whit_model::{Checkpoint, DecoderSpec, Tokenizer};
 
 use crate::blocks::BlockPool;
-use crate::compile::{Compiled, Sizes, compile};
-use crate::plan::{MAX_LOGITS, blocks_per_sequence, max_tokens, plan};
+use crate::compile::{Compiled, compile};
+use crate::plan::{MAX_LOGITS, blocks_per_sequence, plan, sizes};
 use crate::request::{Event, Request, RequestId};
 use crate::running::Running;
-use crate::weights::Weights;
+use crate::weights::{Packer, Weights};
 use crate::{EngineError, MemoryPlan, Options};
 
 /// A loaded model, ready to take requests.
@@ -126,15 +126,11 @@ impl Engine {
     ) -> Result<Engine, EngineError> {
         let plan = plan(checkpoint, spec, options)?;
         let mut team = Team::new(options.threads).map_err(|error| EngineError::Option(error.to_string()))?;
-        let sizes = Sizes {
-            max_tokens: max_tokens(options, plan.context),
-            max_logits: MAX_LOGITS,
-            context: plan.context,
-            threads: team.count(),
-            kv_format: options.kv_format.into(),
-        };
-        let mut weights = Weights::new(checkpoint, &mut team, progress, plan.weights);
-        let Compiled { program, kv, logits, vocab_size } = compile(spec, &mut weights, sizes)?;
+        let sizes = sizes(options, plan.context);
+        let packer = Packer { team: &mut team, progress, total: plan.weights };
+        let Compiled { builder, kv, logits, vocab_size } =
+            compile(spec, &mut Weights::new(checkpoint, Some(packer)), sizes)?;
+        let program = builder.finish(team.count());
         let blocks = blocks_per_sequence(plan.context) * options.sequences;
         let model = Model {
             program,
@@ -170,6 +166,11 @@ impl Engine {
     /// The instruction set at work.
     pub fn isa(&self) -> Isa {
         self.team.isa()
+    }
+
+    /// Bytes of buffers that the loaded program really has; [`MemoryPlan::workspace`] foretold them.
+    pub fn workspace_bytes(&self) -> u64 {
+        self.model.program.workspace_bytes()
     }
 
     /// Bytes a step reads.

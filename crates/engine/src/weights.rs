@@ -4,94 +4,68 @@ use std::collections::HashMap;
 
 use whit_kernels::program::Table;
 use whit_kernels::{PackError, PackedMatrix, Team};
-use whit_model::spec::{FeedForward, GatedFeedForward, Linear, Mixer, Rows, TensorRef};
-use whit_model::{Checkpoint, DecoderSpec, ModelError, Tensor};
+use whit_model::spec::{Linear, Rows, TensorRef};
+use whit_model::{Checkpoint, ModelError, Tensor};
 
-/// Every matrix the decoder multiplies with; a tied head and an embedding are one tensor, multiplied with once.
-pub(crate) fn linears(spec: &DecoderSpec) -> impl Iterator<Item = &Linear> {
-    fn gated(ff: &GatedFeedForward) -> [&Linear; 3] {
-        [&ff.gate, &ff.up, &ff.down]
-    }
-    let layers = spec.layers.iter().flat_map(|layer| {
-        let mut all: Vec<&Linear> = match &layer.mixer {
-            Mixer::Attention(a) => vec![&a.q, &a.k, &a.v, &a.o],
-            Mixer::ShortConv(c) => vec![&c.in_proj, &c.out_proj],
-        };
-        match &layer.feed_forward {
-            FeedForward::Gated(ff) => all.extend(gated(ff)),
-            FeedForward::Plain { up, down, .. } => all.extend([up, down]),
-            FeedForward::Experts { router, experts, .. } => {
-                all.push(router);
-                all.extend(experts.iter().flat_map(gated));
-            }
-        }
-        all
-    });
-    layers.chain([&spec.head.linear])
-}
-
-/// Bytes that the packed matrices of a decoder take.
-pub(crate) fn packed_bytes(checkpoint: &Checkpoint, spec: &DecoderSpec) -> Result<u64, ModelError> {
-    let mut seen = std::collections::HashSet::new();
-    let mut bytes = 0;
-    for linear in linears(spec) {
-        if seen.insert(&linear.weight) {
-            let tensor = checkpoint.tensor(&linear.weight.name)?;
-            bytes += PackedMatrix::packed_bytes(tensor.format, linear.out_features, linear.in_features) as u64;
-        }
-    }
-    Ok(bytes)
-}
-
-/// Reads and packs tensors.
+/// Reads and packs tensors; or, to plan, only looks at their shapes.
 pub(crate) struct Weights<'a> {
     checkpoint: &'a Checkpoint,
-    team: &'a mut Team,
-    packed: HashMap<TensorRef, PackedMatrix>,
-    progress: &'a mut dyn FnMut(u64, u64),
-    done: u64,
-    total: u64,
+    packer: Option<Packer<'a>>,
+    matrices: HashMap<TensorRef, PackedMatrix>,
+}
+
+/// Who packs, and who hears of it.
+pub(crate) struct Packer<'a> {
+    pub team: &'a mut Team,
+    /// Hears (bytes packed, `total`).
+    pub progress: &'a mut dyn FnMut(u64, u64),
+    pub total: u64,
 }
 
 impl<'a> Weights<'a> {
-    /// `progress` hears (bytes packed, `total`).
-    pub fn new(
-        checkpoint: &'a Checkpoint,
-        team: &'a mut Team,
-        progress: &'a mut dyn FnMut(u64, u64),
-        total: u64,
-    ) -> Weights<'a> {
-        Weights { checkpoint, team, packed: HashMap::new(), progress, done: 0, total }
+    /// Without a packer nothing is read: matrices have shapes only, vectors are zeros.
+    pub fn new(checkpoint: &'a Checkpoint, packer: Option<Packer<'a>>) -> Weights<'a> {
+        Weights { checkpoint, packer, matrices: HashMap::new() }
+    }
+
+    /// Bytes of all matrices asked for so far.
+    pub fn bytes(&self) -> u64 {
+        self.matrices.values().map(|matrix| matrix.bytes() as u64).sum()
     }
 
     /// The matrix of a linear layer, packed once however often it is asked for.
     pub fn matrix(&mut self, linear: &Linear) -> Result<PackedMatrix, ModelError> {
-        if let Some(matrix) = self.packed.get(&linear.weight) {
+        if let Some(matrix) = self.matrices.get(&linear.weight) {
             return Ok(matrix.clone());
         }
         let tensor = self.checkpoint.tensor(&linear.weight.name)?;
-        self.check_cols(&tensor, linear.in_features)?;
-        let rows = &linear.weight.rows;
-        let matrix = PackedMatrix::pack(
-            self.team,
-            tensor.format,
-            tensor.bytes,
-            linear.out_features,
-            linear.in_features,
-            &|row| source_row(rows, row),
-        )
-        .map_err(|error| self.bad_weights(&tensor, &error))?;
-        // Packed once, the source is not looked at again: memory must not hold both.
-        self.checkpoint.release(tensor.name);
-        self.done += matrix.bytes() as u64;
-        (self.progress)(self.done, self.total);
-        self.packed.insert(linear.weight.clone(), matrix.clone());
+        let (rows, cols) = (linear.out_features, linear.in_features);
+        self.check_cols(&tensor, cols)?;
+        let matrix = match &mut self.packer {
+            None => PackedMatrix::planned(tensor.format, rows, cols),
+            Some(packer) => {
+                let row_of = |row| source_row(&linear.weight.rows, row);
+                let matrix = PackedMatrix::pack(packer.team, tensor.format, tensor.bytes, rows, cols, &row_of)
+                    .map_err(|error| bad_weights(self.checkpoint, &tensor, &error))?;
+                // Packed once, the source is not looked at again: memory must not hold both.
+                self.checkpoint.release(tensor.name);
+                matrix
+            }
+        };
+        self.matrices.insert(linear.weight.clone(), matrix.clone());
+        let done = self.bytes();
+        if let Some(packer) = &mut self.packer {
+            (packer.progress)(done, packer.total);
+        }
         Ok(matrix)
     }
 
     /// A one-dimensional tensor (or any other, flattened) of `len` values.
     pub fn vector(&self, reference: &TensorRef, len: usize) -> Result<Vec<f32>, ModelError> {
         let tensor = self.checkpoint.tensor(&reference.name)?;
+        if self.packer.is_none() {
+            return Ok(vec![0.0; len]);
+        }
         let mut all = vec![0f32; tensor.shape.iter().product()];
         tensor.format.decode(tensor.bytes, &mut all);
         let chosen: Option<Vec<f32>> = match reference.rows {
@@ -114,7 +88,7 @@ impl<'a> Weights<'a> {
         if reference.rows != Rows::All {
             return Err(self.malformed(&tensor, "an embedding is a whole tensor".into()));
         }
-        if !tensor.format.is_finite(tensor.bytes) {
+        if self.packer.is_some() && !tensor.format.is_finite(tensor.bytes) {
             return Err(self.malformed(&tensor, format!("holds a value that is not a finite number; {AGAIN}")));
         }
         self.checkpoint.release(tensor.name);
@@ -133,15 +107,6 @@ impl<'a> Weights<'a> {
         }
     }
 
-    fn bad_weights(&self, tensor: &Tensor, error: &PackError) -> ModelError {
-        let mend = if matches!(error, PackError::NotFinite { .. }) {
-            AGAIN
-        } else {
-            "the file does not fit its own configuration"
-        };
-        self.malformed(tensor, format!("{error}; {mend}"))
-    }
-
     /// An error about a tensor whose use is beyond what whit does.
     pub fn unsupported(&self, reference: &TensorRef, problem: String) -> ModelError {
         ModelError::Unsupported {
@@ -152,11 +117,23 @@ impl<'a> Weights<'a> {
     }
 
     fn malformed(&self, tensor: &Tensor, problem: String) -> ModelError {
-        ModelError::Malformed {
-            path: self.checkpoint.file_of(tensor.name).to_owned(),
-            item: format!("tensor {}", tensor.name),
-            problem,
-        }
+        malformed(self.checkpoint, tensor, problem)
+    }
+}
+
+fn bad_weights(checkpoint: &Checkpoint, tensor: &Tensor, error: &PackError) -> ModelError {
+    let mend = match error {
+        PackError::NotFinite { .. } => AGAIN,
+        _ => "the file does not fit its own configuration",
+    };
+    malformed(checkpoint, tensor, format!("{error}; {mend}"))
+}
+
+fn malformed(checkpoint: &Checkpoint, tensor: &Tensor, problem: String) -> ModelError {
+    ModelError::Malformed {
+        path: checkpoint.file_of(tensor.name).to_owned(),
+        item: format!("tensor {}", tensor.name),
+        problem,
     }
 }
 

@@ -87,6 +87,16 @@ impl PackedMatrix {
         }
     }
 
+    /// The shape of a matrix without its weights: enough to plan a program with, not to finish one.
+    pub fn planned(format: Format, rows: usize, cols: usize) -> PackedMatrix {
+        PackedMatrix { format, rows, cols, data: Arc::new(AlignedBytes::zeroed(0)) }
+    }
+
+    /// Whether the weights are there.
+    pub(crate) fn is_packed(&self) -> bool {
+        self.data.len() == PackedMatrix::packed_bytes(self.format, self.rows, self.cols)
+    }
+
     /// The format its weights came in.
     pub fn format(&self) -> Format {
         self.format
@@ -99,9 +109,9 @@ impl PackedMatrix {
     pub fn cols(&self) -> usize {
         self.cols
     }
-    /// Bytes in memory, all of which are read when it is multiplied.
+    /// Bytes in memory when it is packed, all of which are read when it is multiplied.
     pub fn bytes(&self) -> usize {
-        self.data.len()
+        PackedMatrix::packed_bytes(self.format, self.rows, self.cols)
     }
     /// What it is multiplied with.
     pub fn activations(&self) -> Activations {

@@ -170,10 +170,10 @@ unsafe fn tile<S: Simd, E: Element, const Q: usize>(s: S, t: &Tile) {
 
         for block in begin / BLOCK..=last / BLOCK {
             let start = block * BLOCK;
-            let keys = t
-                .context
-                .kv_data
-                .add(t.context.kv.block_at(step.layer, t.context.batch.block(t.segment, start)) + t.kv_head * heads.head_bytes());
+            let keys = t.context.kv_data.add(
+                t.context.kv.block_at(step.layer, t.context.batch.block(t.segment, start))
+                    + t.kv_head * heads.head_bytes(),
+            );
             let values = keys.add(heads.values_at()).cast::<E::Bits>();
             let keys = keys.cast::<E::Bits>();
 

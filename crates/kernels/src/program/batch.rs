@@ -77,7 +77,6 @@ impl Batch<'_> {
         let at = self.segments.partition_point(|segment| segment.row + segment.rows <= row);
         let segment = &self.segments[at];
         (segment, segment.position + row - segment.row)
-    
     }
 
     /// The cache block that holds `position` of the segment's sequence.

@@ -209,6 +209,10 @@ impl Step for ExpertLinear {
         (self.experts[0].matrix.bytes() * self.routing.top_k) as u64
     }
 
+    fn is_complete(&self) -> bool {
+        self.experts.iter().all(|part| part.matrix.is_packed())
+    }
+
     fn scratch_bytes(&self) -> usize {
         Multiply::scratch_bytes(self.experts[0].matrix.cols())
     }

@@ -124,6 +124,10 @@ impl Step for Linear {
         self.parts.iter().map(|part| part.matrix.bytes() as u64).sum()
     }
 
+    fn is_complete(&self) -> bool {
+        self.parts.iter().all(|part| part.matrix.is_packed())
+    }
+
     fn scratch_bytes(&self) -> usize {
         self.parts.iter().map(|part| Multiply::scratch_bytes(part.matrix.cols())).max().unwrap_or(0)
     }

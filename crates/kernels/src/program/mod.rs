@@ -80,6 +80,10 @@ pub(crate) trait Step: Send + Sync {
     fn weight_bytes(&self) -> u64 {
         0
     }
+    /// Whether all its weights are there.
+    fn is_complete(&self) -> bool {
+        true
+    }
     /// Private work space of a thread, in bytes.
     fn scratch_bytes(&self) -> usize {
         0
@@ -183,12 +187,16 @@ impl Builder {
     }
 
     /// Bytes that buffers and the scratch of `threads` threads take.
-    pub fn workspace_bytes(&self, threads: usize) -> usize {
-        self.arena_bytes + threads * self.scratch_bytes
+    pub fn workspace_bytes(&self, threads: usize) -> u64 {
+        (self.arena_bytes + threads * self.scratch_bytes) as u64
     }
 
     /// Places the buffers.
+    ///
+    /// # Panics
+    /// If a matrix is only [planned](crate::PackedMatrix::planned).
     pub fn finish(self, threads: usize) -> Program {
+        assert!(self.steps.iter().all(|step| step.is_complete()), "a program runs with weights only");
         Program {
             max_tokens: self.max_tokens,
             max_logits: self.max_logits,
@@ -258,6 +266,11 @@ impl Program {
         let bytes = &self.arena[range];
         // SAFETY: within the arena, aligned to a cache line, and every bit pattern is a float.
         unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), place.cols) }
+    }
+
+    /// Bytes that buffers and scratch take.
+    pub fn workspace_bytes(&self) -> u64 {
+        (self.arena.len() + self.scratch.len()) as u64
     }
 
     /// Bytes of weights that a run over one token reads.
