@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use whit_kernels::program::BLOCK;
 
-/// Identifies a remembered block's content for as long as the pool lives; 0 stands before the first block.
-type Serial = u64;
+/// What a sequence's full blocks so far are known as: the same for equal tokens. The default stands before the first block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Chain(u64);
 
 #[derive(Clone, Copy, Default)]
 struct Block {
     users: u32,
-    /// Set while the block is remembered.
-    serial: Option<Serial>,
+    remembered: bool,
     /// When it was last given up, while nobody uses it.
     idle_since: u64,
 }
@@ -27,9 +27,9 @@ pub(crate) struct BlockPool {
     free: Vec<u32>,
     /// Remembered and unused, by the time they were given up.
     idle: BTreeMap<u64, u32>,
-    known: HashMap<(Serial, [u32; BLOCK]), (Serial, u32)>,
+    known: HashMap<(Chain, [u32; BLOCK]), (Chain, u32)>,
     /// The other way round, to forget.
-    keys: HashMap<u32, (Serial, [u32; BLOCK])>,
+    keys: HashMap<u32, (Chain, [u32; BLOCK])>,
     clock: u64,
 }
 
@@ -62,47 +62,41 @@ impl BlockPool {
                 block
             }
         };
-        self.blocks[block as usize] = Block { users: 1, serial: None, idle_since: 0 };
+        self.blocks[block as usize] = Block { users: 1, remembered: false, idle_since: 0 };
         Some(block)
     }
 
-    /// The remembered blocks that begin `tokens`, now used by the caller too. At least one token is left over.
-    pub fn find_prefix(&mut self, tokens: &[u32]) -> Vec<u32> {
+    /// The remembered blocks that begin `tokens`, now used by the caller too, and what they are known as. At least one token
+    /// is left over.
+    pub fn find_prefix(&mut self, tokens: &[u32]) -> (Vec<u32>, Chain) {
         let mut found = Vec::new();
-        let mut before = 0;
+        let mut chain = Chain::default();
         for chunk in tokens[..tokens.len().saturating_sub(1)].chunks_exact(BLOCK) {
-            let key = (before, exactly(chunk));
-            let Some(&(serial, block)) = self.known.get(&key) else { break };
+            let Some(&(next, block)) = self.known.get(&(chain, exactly(chunk))) else { break };
             let entry = &mut self.blocks[block as usize];
             if entry.users == 0 {
                 self.idle.remove(&entry.idle_since);
             }
             entry.users += 1;
             found.push(block);
-            before = serial;
+            chain = next;
         }
-        found
+        (found, chain)
     }
 
-    /// Remembers block `index` of a sequence, whose keys and values are complete. Without effect if the content is
-    /// remembered already, or the block before it is not.
-    pub fn remember(&mut self, sequence: &[u32], index: usize, tokens: &[u32]) {
-        let before = match index {
-            0 => 0,
-            _ => match self.blocks[sequence[index - 1] as usize].serial {
-                Some(serial) => serial,
-                None => return,
-            },
-        };
-        let block = sequence[index];
-        let key = (before, exactly(&tokens[index * BLOCK..(index + 1) * BLOCK]));
-        if self.known.contains_key(&key) || self.blocks[block as usize].serial.is_some() {
-            return;
+    /// Remembers that `block` holds the complete keys and values of `tokens` after those known as `chain`, unless another
+    /// block is remembered for the same; what they are known as with it.
+    pub fn remember(&mut self, chain: Chain, block: u32, tokens: &[u32]) -> Chain {
+        let key = (chain, exactly(tokens));
+        if let Some(&(known, _)) = self.known.get(&key) {
+            return known;
         }
         self.clock += 1;
-        self.blocks[block as usize].serial = Some(self.clock);
-        self.known.insert(key, (self.clock, block));
+        let next = Chain(self.clock);
+        self.blocks[block as usize].remembered = true;
+        self.known.insert(key, (next, block));
         self.keys.insert(block, key);
+        next
     }
 
     /// Gives up a sequence's blocks, the last first, so that beginnings are kept longest.
@@ -112,12 +106,12 @@ impl BlockPool {
             let entry = &mut self.blocks[block as usize];
             entry.users -= 1;
             if entry.users == 0 {
-                match entry.serial {
-                    Some(_) => {
+                match entry.remembered {
+                    true => {
                         entry.idle_since = self.clock;
                         self.idle.insert(self.clock, block);
                     }
-                    None => self.free.push(block),
+                    false => self.free.push(block),
                 }
             }
         }
@@ -139,12 +133,13 @@ mod tests {
     }
 
     fn fill(pool: &mut BlockPool, tokens: &[u32]) -> Vec<u32> {
-        let mut blocks = pool.find_prefix(tokens);
+        let (mut blocks, mut chain) = pool.find_prefix(tokens);
+        let found = blocks.len();
         while blocks.len() < tokens.len().div_ceil(BLOCK) {
             blocks.push(pool.take().unwrap());
         }
-        for index in 0..tokens.len() / BLOCK {
-            pool.remember(&blocks, index, tokens);
+        for index in found..tokens.len() / BLOCK {
+            chain = pool.remember(chain, blocks[index], &tokens[index * BLOCK..(index + 1) * BLOCK]);
         }
         blocks
     }
@@ -154,15 +149,29 @@ mod tests {
         let mut pool = BlockPool::new(10);
         let long = tokens(3 * BLOCK, 0);
         let first = fill(&mut pool, &long);
-        assert_eq!(pool.find_prefix(&long), first[..2]);
+        assert_eq!(pool.find_prefix(&long).0, first[..2]);
         let mut other = long.clone();
         other[BLOCK + 3] += 1;
         other.push(5);
-        assert_eq!(pool.find_prefix(&other), first[..1]);
+        assert_eq!(pool.find_prefix(&other).0, first[..1]);
         // The same second block after another first one is another block.
         let mut swapped = tokens(BLOCK, 99);
         swapped.extend_from_slice(&long[BLOCK..]);
-        assert!(pool.find_prefix(&swapped).is_empty());
+        assert!(pool.find_prefix(&swapped).0.is_empty());
+    }
+
+    #[test]
+    fn two_prompts_that_were_computed_at_the_same_time_are_one_prefix() {
+        let mut pool = BlockPool::new(8);
+        let prompt = tokens(2 * BLOCK, 0);
+        let mine: Vec<u32> = (0..2).map(|_| pool.take().unwrap()).collect();
+        let other: Vec<u32> = (0..2).map(|_| pool.take().unwrap()).collect();
+        let (first, second) = prompt.split_at(BLOCK);
+        let chain = pool.remember(Chain::default(), mine[0], first);
+        assert_eq!(pool.remember(Chain::default(), other[0], first), chain);
+        pool.remember(chain, other[1], second);
+        let longer: Vec<u32> = prompt.iter().copied().chain([1]).collect();
+        assert_eq!(pool.find_prefix(&longer).0, [mine[0], other[1]]);
     }
 
     #[test]
@@ -175,14 +184,14 @@ mod tests {
         assert_eq!(pool.available(), 4);
         let blocks = fill(&mut pool, &b);
         pool.release(&blocks);
-        assert_eq!(pool.find_prefix(&a).len(), 2);
+        assert_eq!(pool.find_prefix(&a).0.len(), 2);
         // Three blocks are remembered, one of them used by nobody: b's.
-        let again = pool.find_prefix(&b);
+        let again = pool.find_prefix(&b).0;
         assert_eq!(again.len(), 1);
         pool.release(&again);
         pool.take().unwrap();
         pool.take().unwrap();
         assert_eq!(pool.take(), None);
-        assert!(pool.find_prefix(&b).is_empty(), "b made room");
+        assert!(pool.find_prefix(&b).0.is_empty(), "b made room");
     }
 }

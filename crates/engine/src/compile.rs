@@ -66,6 +66,8 @@ struct Compiler<'a, 'w> {
     builder: Builder,
     /// By role, whether quantised, and shape.
     buffers: HashMap<(Role, bool, Rows, usize), Buffer>,
+    /// By experts and how many of them a token uses.
+    routings: HashMap<(usize, usize), Routing>,
     kv: KvLayout,
     kv_format: KvFormat,
     rotary_tables: Vec<Buffer>,
@@ -80,7 +82,8 @@ pub(crate) fn compile(spec: &DecoderSpec, weights: &mut Weights, sizes: Sizes) -
         weights,
         builder: Builder::new(sizes.max_tokens, sizes.max_logits),
         buffers: HashMap::new(),
-        kv: KvLayout::new(vocab_size),
+        routings: HashMap::new(),
+        kv: KvLayout::new(),
         kv_format: sizes.kv_format,
         rotary_tables: vec![],
         hidden: spec.hidden_size,
@@ -229,7 +232,8 @@ impl Compiler<'_, '_> {
     ) -> Result<(), ModelError> {
         let logits = self.floats(Role::Router, Rows::Tokens, router.out_features);
         self.linear(Role::FeedForwardInput, input, &[(router, logits, None)])?;
-        let routing = self.builder.routing(experts.len(), top_k);
+        let routing =
+            *self.routings.entry((experts.len(), top_k)).or_insert_with(|| self.builder.routing(experts.len(), top_k));
         self.builder.route(Route { logits, normalize, routing });
 
         let routed = Rows::Routed(top_k);

@@ -134,7 +134,12 @@ impl Engine {
         let blocks = blocks_per_sequence(plan.context) * options.sequences;
         let model = Model {
             program,
-            kv: KvCache::new(kv, blocks),
+            kv: KvCache::new(kv, blocks).ok_or_else(|| {
+                EngineError::DoesNotFit(format!(
+                    "the system does not give the {} bytes of the KV cache: use a shorter context",
+                    plan.kv_cache
+                ))
+            })?,
             logits,
             vocab_size,
             max_tokens: sizes.max_tokens,
@@ -222,7 +227,6 @@ impl Engine {
         self.admit();
         // Running answers first, one row each; prompts share the rows that are left, first come first served.
         let mut room = self.model.max_tokens;
-        let mut logits = 0;
         let mut works = Vec::new();
         let mut working = Vec::new();
         let (decoding, prefilling): (Vec<usize>, Vec<usize>) =
@@ -232,11 +236,10 @@ impl Engine {
             let pending = running.pending();
             let rows = pending.len().min(room);
             let completes = rows == pending.len();
-            if rows == 0 || (completes && logits == MAX_LOGITS) {
+            if rows == 0 {
                 continue;
             }
             room -= rows;
-            logits += usize::from(completes);
             works.push(Work {
                 tokens: &pending[..rows],
                 position: running.computed,
@@ -258,10 +261,11 @@ impl Engine {
             let before = running.computed;
             running.computed += rows;
             for index in before / BLOCK..running.computed / BLOCK {
-                self.pool.remember(&running.blocks, index, &running.tokens);
+                let tokens = &running.tokens[index * BLOCK..(index + 1) * BLOCK];
+                running.chain = self.pool.remember(running.chain, running.blocks[index], tokens);
             }
             if completes {
-                if running.advance(self.model.logits(row), &mut events) {
+                if running.advance(self.model.logits(row), &mut events)? {
                     over.push(at);
                 }
                 row += 1;
@@ -282,13 +286,13 @@ impl Engine {
                 return;
             }
             let needed = next.positions_needed().div_ceil(BLOCK);
-            let mut blocks = self.pool.find_prefix(&next.tokens);
+            let (mut blocks, chain) = self.pool.find_prefix(&next.tokens);
             if needed - blocks.len() > self.pool.available() {
                 self.pool.release(&blocks);
                 return;
             }
             let Some(mut next) = self.waiting.pop_front() else { return };
-            next.found_in_cache(blocks.len() * BLOCK);
+            next.found_in_cache(blocks.len() * BLOCK, chain);
             blocks.extend(std::iter::from_fn(|| self.pool.take()).take(needed - blocks.len()));
             next.blocks = blocks;
             self.running.push(next);

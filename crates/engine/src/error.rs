@@ -16,6 +16,11 @@ pub enum EngineError {
     /// A request that cannot be served.
     #[error("{0}")]
     Request(String),
+    /// The model's numbers have left the range of floats.
+    #[error(
+        "the model's logits are not finite numbers: its weights are damaged, or too large for half precision; try --kv f32 or download it again"
+    )]
+    NotFinite,
     /// Something that cannot happen did.
     #[error("internal error: {0}")]
     Internal(String),

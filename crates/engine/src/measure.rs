@@ -103,12 +103,13 @@ impl Engine {
 
     /// Sequences of `depth` tokens with room for `more`.
     fn prefilled(&mut self, batch: usize, depth: usize, more: usize) -> Result<Vec<Vec<u32>>, EngineError> {
-        if batch == 0 || batch > MAX_LOGITS.min(self.model.max_tokens) {
-            return Err(EngineError::Option(format!("a batch of {batch}: use 1 to {MAX_LOGITS}")));
+        let most = MAX_LOGITS.min(self.model.max_tokens);
+        if !(1..=most).contains(&batch) {
+            return Err(EngineError::Option(format!("a batch of {batch}: use 1 to {most}")));
         }
         let mut sequences = Vec::new();
         for i in 0..batch {
-            let ready = self.take_blocks(depth + more).and_then(|blocks| {
+            let ready = self.take_blocks(depth.saturating_add(more)).and_then(|blocks| {
                 let result = self.prefill(i, &blocks, 0..depth, WantLogits::None);
                 sequences.push(blocks);
                 result

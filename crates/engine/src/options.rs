@@ -44,7 +44,7 @@ impl From<KvFormat> for whit_kernels::program::KvFormat {
 /// What a loaded model takes, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryPlan {
-    /// Packed weights and the embedding table.
+    /// Packed weights. The embedding table stays in its file, which the system may drop and read again.
     pub weights: u64,
     /// KV cache for `context` positions of each of `sequences` sequences.
     pub kv_cache: u64,

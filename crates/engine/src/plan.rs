@@ -13,6 +13,13 @@ use crate::weights::Weights;
 /// Rows of logits one run can give: sequences that decode at once.
 pub(crate) const MAX_LOGITS: usize = 64;
 
+/// More than any machine whit runs on has use for.
+const MOST_THREADS: usize = 1024;
+const MOST_SEQUENCES: usize = 65536;
+
+/// What keeping track of a block takes beside the block.
+const BYTES_PER_BLOCK: u64 = 512;
+
 /// The shortest context worth loading a model for.
 const SHORTEST_CONTEXT: usize = 256;
 
@@ -29,8 +36,13 @@ pub(crate) fn plan(checkpoint: &Checkpoint, spec: &DecoderSpec, options: &Option
         Some(context) => context,
         None => default_context(spec),
     };
-    if options.sequences == 0 || options.batch_rows == 0 || options.threads == Some(0) {
-        return Err(EngineError::Option("threads, sequences and batch rows are at least 1".into()));
+    if !(1..=MOST_SEQUENCES).contains(&options.sequences) || options.batch_rows == 0 || options.threads == Some(0) {
+        return Err(EngineError::Option(format!(
+            "threads and batch rows are at least 1, sequences 1 to {MOST_SEQUENCES}"
+        )));
+    }
+    if let Some(threads) = options.threads.filter(|&threads| threads > MOST_THREADS) {
+        return Err(EngineError::Option(format!("{threads} threads are too many: use {MOST_THREADS} or fewer")));
     }
     let threads = options.threads.unwrap_or_else(topology::default_threads);
     // Compiled without weights, a program tells to the byte what it will take.
@@ -39,9 +51,15 @@ pub(crate) fn plan(checkpoint: &Checkpoint, spec: &DecoderSpec, options: &Option
         let compiled = compile(spec, &mut weights, sizes(options, context))?;
         let block_bytes = compiled.kv.block_bytes() as u64;
         let blocks = (blocks_per_sequence(context) as u64).saturating_mul(options.sequences as u64);
+        if blocks > u64::from(u32::MAX) {
+            return Err(EngineError::Option(format!(
+                "{} sequences of {context} positions are more than a cache can count: use fewer or shorter ones",
+                options.sequences
+            )));
+        }
         Ok(MemoryPlan {
             weights: weights.bytes(),
-            kv_cache: blocks.saturating_mul(block_bytes),
+            kv_cache: blocks.saturating_mul(block_bytes + BYTES_PER_BLOCK),
             workspace: compiled.builder.workspace_bytes(threads),
             context,
             context_wanted: (context < wanted).then_some(wanted),
@@ -79,7 +97,11 @@ pub(crate) fn plan(checkpoint: &Checkpoint, spec: &DecoderSpec, options: &Option
 /// What a program for `context` positions is compiled for.
 pub(crate) fn sizes(options: &Options, context: usize) -> Sizes {
     Sizes {
-        max_tokens: options.batch_rows.min(context.saturating_mul(options.sequences)),
+        // A row for every sequence that decodes, however small the batch.
+        max_tokens: options
+            .batch_rows
+            .max(options.sequences.min(MAX_LOGITS))
+            .min(context.saturating_mul(options.sequences)),
         max_logits: MAX_LOGITS,
         context,
         kv_format: options.kv_format.into(),

@@ -91,7 +91,11 @@ impl Sampling {
         range("repetition_penalty", self.repetition_penalty, 0.01, 100.0)?;
         range("presence_penalty", self.presence_penalty, -100.0, 100.0)?;
         range("frequency_penalty", self.frequency_penalty, -100.0, 100.0)?;
-        match self.logit_bias.iter().find(|(id, bias)| *id as usize >= vocab_size || bias.is_nan()) {
+        match self
+            .logit_bias
+            .iter()
+            .find(|(id, bias)| *id as usize >= vocab_size || bias.is_nan() || *bias == f32::INFINITY)
+        {
             Some((id, bias)) => {
                 Err(format!("logit_bias of {bias} for token {id}: use a number and a token below {vocab_size}"))
             }

@@ -6,6 +6,8 @@ use std::time::Instant;
 use whit_model::Tokenizer;
 use whit_model::tokenizer::StreamDecoder;
 
+use crate::EngineError;
+use crate::blocks::Chain;
 use crate::request::{Event, FinishReason, Request, RequestId, Usage};
 use crate::sampler::{Sampler, logprobs};
 use crate::stop::{Passed, StopTexts};
@@ -18,6 +20,8 @@ pub(crate) struct Running {
     /// Tokens whose keys and values are in the cache.
     pub computed: usize,
     pub blocks: Vec<u32>,
+    /// What the pool calls the full blocks so far.
+    pub chain: Chain,
     prompt: usize,
     cached: usize,
     /// Most tokens in all.
@@ -40,6 +44,7 @@ impl Running {
             sampler: Sampler::new(request.sampling, &request.prompt),
             computed: 0,
             blocks: vec![],
+            chain: Chain::default(),
             prompt,
             cached: 0,
             limit,
@@ -64,53 +69,60 @@ impl Running {
     }
 
     /// The first `tokens` tokens need not be run.
-    pub fn found_in_cache(&mut self, tokens: usize) {
+    pub fn found_in_cache(&mut self, tokens: usize, chain: Chain) {
+        self.chain = chain;
         self.computed = tokens;
         self.cached = tokens;
     }
 
     /// Chooses the next token from `logits`; true if the request is over.
-    pub fn advance(&mut self, logits: &[f32], events: &mut Vec<Event>) -> bool {
+    ///
+    /// # Errors
+    /// If the model's numbers have left the range of floats.
+    pub fn advance(&mut self, logits: &[f32], events: &mut Vec<Event>) -> Result<bool, EngineError> {
         if self.limit <= self.prompt {
             // max_tokens is 0: the prompt was to be run, nothing more.
             events.push(self.finished(String::new(), FinishReason::Length));
-            return true;
+            return Ok(true);
         }
         let id = self.sampler.choose(logits);
+        if !logits[id as usize].is_finite() {
+            return Err(EngineError::NotFinite);
+        }
         self.tokens.push(id);
         self.first_token.get_or_insert_with(Instant::now);
         let logprobs = self.logprobs.map(|top| logprobs(logits, id, top));
         if self.stop_tokens.contains(&id) {
             events.push(Event::Token { request: self.id, id, text: String::new(), logprobs });
-            let text = self.rest();
+            let (text, _) = self.rest();
             events.push(self.finished(text, FinishReason::Stop));
-            return true;
+            return Ok(true);
         }
         let piece = self.decoder.as_mut().map_or_else(String::new, |decoder| decoder.push(id));
         match self.stop_texts.push(&piece) {
             Passed::Stop(text) => {
                 events.push(Event::Token { request: self.id, id, text, logprobs });
                 events.push(self.finished(String::new(), FinishReason::Stop));
-                true
+                Ok(true)
             }
             Passed::Text(text) => {
                 events.push(Event::Token { request: self.id, id, text, logprobs });
                 let full = self.tokens.len() >= self.limit;
                 if full {
-                    let text = self.rest();
-                    events.push(self.finished(text, FinishReason::Length));
+                    let (text, reason) = self.rest();
+                    events.push(self.finished(text, reason));
                 }
-                full
+                Ok(full)
             }
         }
     }
 
-    /// Text that was held back. It can still hold a stop text, if the decoder kept part of it.
-    fn rest(&mut self) -> String {
+    /// Text that was held back, at the end of the context. It can still hold a stop text, if the decoder kept part of it.
+    fn rest(&mut self) -> (String, FinishReason) {
         let last = self.decoder.take().map_or_else(String::new, StreamDecoder::finish);
         match self.stop_texts.push(&last) {
-            Passed::Stop(text) => text,
-            Passed::Text(text) => text + &self.stop_texts.finish(),
+            Passed::Stop(text) => (text, FinishReason::Stop),
+            Passed::Text(text) => (text + &self.stop_texts.finish(), FinishReason::Length),
         }
     }
 

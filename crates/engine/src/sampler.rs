@@ -7,23 +7,18 @@ use crate::request::{Sampling, TokenLogprob};
 /// Chooses the tokens of one request.
 pub(crate) struct Sampler {
     sampling: Sampling,
-    /// How often each token stands in prompt and answer, and in the answer alone.
-    seen: HashMap<u32, Seen>,
+    /// The tokens of prompt and answer, with how often each stands in the answer.
+    seen: HashMap<u32, u32>,
     random: SplitMix64,
     /// Work space, kept so that choosing allocates nothing once it has grown.
     logits: Vec<f32>,
     candidates: Vec<(f32, u32)>,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Seen {
-    in_answer: u32,
-}
-
 impl Sampler {
     pub fn new(sampling: Sampling, prompt: &[u32]) -> Sampler {
         let seen = match sampling.repetition_penalty != 1.0 {
-            true => prompt.iter().map(|&id| (id, Seen::default())).collect(),
+            true => prompt.iter().map(|&id| (id, 0)).collect(),
             false => HashMap::new(),
         };
         let random = SplitMix64(sampling.seed);
@@ -49,7 +44,7 @@ impl Sampler {
             }
         };
         if self.keeps_count() {
-            self.seen.entry(id).or_default().in_answer += 1;
+            *self.seen.entry(id).or_default() += 1;
         }
         id
     }
@@ -70,11 +65,11 @@ impl Sampler {
                 *logit += bias;
             }
         }
-        for (&id, seen) in &self.seen {
+        for (&id, &in_answer) in &self.seen {
             let Some(logit) = logits.get_mut(id as usize) else { continue };
             *logit = if *logit > 0.0 { *logit / s.repetition_penalty } else { *logit * s.repetition_penalty };
-            if seen.in_answer > 0 {
-                *logit -= s.presence_penalty + s.frequency_penalty * seen.in_answer as f32;
+            if in_answer > 0 {
+                *logit -= s.presence_penalty + s.frequency_penalty * in_answer as f32;
             }
         }
     }

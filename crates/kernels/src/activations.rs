@@ -44,6 +44,8 @@ pub(crate) unsafe fn quantise_group<S: Simd>(s: S, from: *const f32, row: Quanti
         let a = s.load(from);
         let b = s.load(from.add(LANES));
         let largest = s.largest(s.max(s.abs(a), s.abs(b)));
+        // Values too small to tell from zero would divide to infinity.
+        let largest = if largest > 1e-30 { largest } else { 0.0 };
         let inverse = s.splat(if largest > 0.0 { 127.0 / largest } else { 0.0 });
         let a = s.round_to_int(s.mul(a, inverse));
         let b = s.round_to_int(s.mul(b, inverse));

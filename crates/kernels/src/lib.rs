@@ -19,4 +19,4 @@ pub use math::Activation;
 pub use matmul::Activations;
 pub use matrix::{PackError, PackedMatrix};
 pub use memory::AlignedBytes;
-pub use team::{Team, Worker};
+pub use team::{Team, TeamError, Worker};

@@ -21,7 +21,10 @@ pub(crate) struct Packing {
     /// the matrix ends); the last one is the block's `block_bytes` bytes. Float formats take all columns at once.
     pub pack_block: fn(&[&[u8]; LANES], &mut [u8]),
     /// Multiplies.
-    pub multiply: fn(Isa, &Multiply),
+    ///
+    /// # Safety
+    /// The places in `Multiply` are what they say.
+    pub multiply: unsafe fn(Isa, &Multiply),
 }
 
 /// What a packed format is multiplied with.
@@ -148,7 +151,10 @@ pub(crate) trait IntegerFormat: 'static {
 }
 
 /// The [`Packing::multiply`] of an integer format.
-pub(crate) fn multiply_integer<P: IntegerFormat>(isa: Isa, m: &Multiply) {
+///
+/// # Safety
+/// See [`Multiply`].
+pub(crate) unsafe fn multiply_integer<P: IntegerFormat>(isa: Isa, m: &Multiply) {
     struct Run<'a, P>(&'a Multiply, std::marker::PhantomData<P>);
     impl<P: IntegerFormat> Kernel for Run<'_, P> {
         type Output = ();
@@ -206,13 +212,13 @@ unsafe fn integer_tile<S: Simd, P: IntegerFormat, const M: usize>(
                 for g in 0..groups {
                     for part in 0..P::SCALES {
                         let sum = match P::SCALES {
-                            1 => *sums.add(2 * g) + *sums.add(2 * g + 1),
+                            1 => (*sums.add(2 * g)).wrapping_add(*sums.add(2 * g + 1)),
                             _ => *sums.add(2 * g + part),
                         };
                         let word = if P::MINIMA {
                             (-(*scales.add(g) * sum as f32)).to_bits()
                         } else {
-                            (-P::OFFSET * sum) as u32
+                            sum.wrapping_mul(-P::OFFSET) as u32
                         };
                         corrections.add(i * correction_stride + g * P::SCALES + part).write(word);
                     }
@@ -280,7 +286,10 @@ pub(crate) fn pack_columns<P: FloatFormat>(rows: &[&[u8]; LANES], out: &mut [u8]
 const FLOAT_PANELS: usize = 4;
 
 /// The [`Packing::multiply`] of a float format.
-pub(crate) fn multiply_float<P: FloatFormat>(isa: Isa, m: &Multiply) {
+///
+/// # Safety
+/// See [`Multiply`].
+pub(crate) unsafe fn multiply_float<P: FloatFormat>(isa: Isa, m: &Multiply) {
     struct Run<'a, P>(&'a Multiply, std::marker::PhantomData<P>);
     impl<P: FloatFormat> Kernel for Run<'_, P> {
         type Output = ();

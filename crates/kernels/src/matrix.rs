@@ -38,6 +38,9 @@ pub enum PackError {
         /// Size of the source.
         bytes: usize,
     },
+    /// There is no memory for the packed copy.
+    #[error("no memory for {0} bytes of packed weights")]
+    Memory(usize),
     /// A value is not a finite number.
     #[error("row {row} holds a value that is not a finite number")]
     NotFinite {
@@ -50,7 +53,7 @@ impl PackedMatrix {
     /// Bytes that packing `[rows, cols]` of `format` takes.
     pub fn packed_bytes(format: Format, rows: usize, cols: usize) -> usize {
         let p = format.packing();
-        rows.div_ceil(LANES) * cols.div_ceil(p.block_cols) * p.block_bytes
+        rows.div_ceil(LANES).saturating_mul(cols.div_ceil(p.block_cols)).saturating_mul(p.block_bytes)
     }
 
     /// Packs the rows `row_of(0), row_of(1), .. row_of(rows - 1)` of `source`, which holds rows of `cols` weights of `format`
@@ -73,7 +76,8 @@ impl PackedMatrix {
             return Err(PackError::Row { row, bytes: source.len() });
         }
         let panel_bytes = PackedMatrix::packed_bytes(format, LANES, cols);
-        let mut data = AlignedBytes::zeroed(panel_bytes * rows.div_ceil(LANES));
+        let bytes = panel_bytes.saturating_mul(rows.div_ceil(LANES));
+        let mut data = AlignedBytes::try_zeroed(bytes).ok_or(PackError::Memory(bytes))?;
         let bad_row = std::sync::Mutex::new(None::<usize>);
         team.for_each_chunk(&mut data, panel_bytes, &|panel, out| {
             if let Err(row) = pack_panel(format, source, row_bytes, rows, row_of, panel, out) {
@@ -129,7 +133,6 @@ impl PackedMatrix {
 }
 
 /// Packs one panel; `Err` is a row with a value that is not finite.
-#[allow(clippy::too_many_arguments)]
 fn pack_panel(
     format: Format,
     source: &[u8],

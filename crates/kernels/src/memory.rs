@@ -1,6 +1,6 @@
 //! Memory on cache-line boundaries.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
@@ -20,15 +20,22 @@ unsafe impl Sync for AlignedBytes {}
 
 impl AlignedBytes {
     /// `len` zero bytes.
+    ///
+    /// # Panics
+    /// If there is no memory of that size.
     pub fn zeroed(len: usize) -> AlignedBytes {
+        AlignedBytes::try_zeroed(len).unwrap_or_else(|| panic!("no memory for {len} bytes"))
+    }
+
+    /// `len` zero bytes, or `None` if the system does not have them.
+    pub fn try_zeroed(len: usize) -> Option<AlignedBytes> {
         if len == 0 {
-            return AlignedBytes { start: NonNull::dangling(), len };
+            return Some(AlignedBytes { start: NonNull::<Line>::dangling().cast(), len });
         }
-        let layout = Layout::from_size_align(len, ALIGNMENT).expect("an allocation below isize::MAX");
+        let layout = Layout::from_size_align(len, ALIGNMENT).ok()?;
         // SAFETY: the layout is not of size zero.
         let start = unsafe { alloc_zeroed(layout) };
-        let start = NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout));
-        AlignedBytes { start, len }
+        Some(AlignedBytes { start: NonNull::new(start)?, len })
     }
 
     pub(crate) fn as_mut_ptr(&mut self) -> *mut u8 {
@@ -59,6 +66,10 @@ impl DerefMut for AlignedBytes {
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 }
+
+/// Gives an empty piece of memory an address on a cache line.
+#[repr(align(64))]
+struct Line;
 
 /// `n` rounded up to a multiple of `to`.
 pub(crate) const fn round_up(n: usize, to: usize) -> usize {

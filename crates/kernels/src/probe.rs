@@ -11,6 +11,7 @@ use crate::team::Team;
 /// Bytes per second at which the whole team together reads memory: `bytes` of it (far more than the caches hold), again and
 /// again for at least `time`; the best pass counts.
 pub fn read_bandwidth(team: &mut Team, bytes: usize, time: Duration) -> f64 {
+    assert!(bytes >= STRIDE, "something to read");
     let mut data = AlignedBytes::zeroed(bytes);
     // Touch every page, so that the pass reads memory and not one shared page of zeros.
     team.for_each_chunk(&mut data, 1 << 20, &|_, chunk| chunk.fill(1));

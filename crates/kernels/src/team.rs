@@ -1,4 +1,4 @@
-//! The threads that compute: a fixed team, pinned, that spins briefly between jobs, then yields, then sleeps.
+//! The threads that compute: a fixed team, pinned where it has the processors to itself, that spins briefly between jobs, then yields, then sleeps.
 //!
 //! A general work pool costs microseconds a job; a token of a small model has hundreds of steps. The team runs one
 //! closure on every thread at once and synchronises inside it with a barrier of a few hundred nanoseconds.
@@ -25,6 +25,22 @@ pub struct Team {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     isa: Isa,
+}
+
+/// A team that cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum TeamError {
+    /// No such instruction set here.
+    #[error(transparent)]
+    Isa(#[from] IsaError),
+    /// The system does not give that many threads.
+    #[error("the system does not start {threads} threads ({source}): use fewer")]
+    Threads {
+        /// Threads asked for.
+        threads: usize,
+        /// What the system said.
+        source: std::io::Error,
+    },
 }
 
 /// One thread's view of a running job.
@@ -75,16 +91,19 @@ impl Team {
     /// [`Isa::choose`] finds.
     ///
     /// # Errors
-    /// If `WHIT_ISA` asks for what this machine does not have.
-    pub fn new(threads: Option<usize>) -> Result<Team, IsaError> {
-        Ok(Team::with_isa(threads, Isa::choose()?))
+    /// If `WHIT_ISA` asks for what this machine does not have, or the system does not give so many threads.
+    pub fn new(threads: Option<usize>) -> Result<Team, TeamError> {
+        Team::with_isa(threads, Isa::choose()?)
     }
 
     /// As [`Team::new`], for one of [`Isa::available`]; for tests.
     ///
+    /// # Errors
+    /// If the system does not give so many threads.
+    ///
     /// # Panics
     /// If this machine does not have `isa`.
-    pub fn with_isa(threads: Option<usize>, isa: Isa) -> Team {
+    pub fn with_isa(threads: Option<usize>, isa: Isa) -> Result<Team, TeamError> {
         assert!(Isa::available().contains(&isa), "this machine does not have {}", isa.name());
         let count = threads.unwrap_or_else(topology::default_threads).max(1);
         // Two programs that each pin one thread to the first core would share it: pin only when all cores are ours to use.
@@ -98,24 +117,29 @@ impl Team {
             stop: AtomicBool::new(false),
             sleepers: Mutex::new(0),
             wake: Condvar::new(),
-            barrier: Barrier { arrived: AtomicUsize::new(0), generation: AtomicUsize::new(0), count },
+            barrier: Barrier {
+                arrived: AtomicUsize::new(0),
+                generation: AtomicUsize::new(0),
+                broken: AtomicBool::new(false),
+                count,
+            },
         });
-        let threads = (1..count)
-            .map(|index| {
-                let shared = shared.clone();
-                let core = pin.then(|| cores[index]);
-                std::thread::Builder::new()
-                    .name(format!("whit-{index}"))
-                    .spawn(move || {
-                        if let Some(core) = core {
-                            topology::pin_to(core);
-                        }
-                        shared.work(index, count);
-                    })
-                    .expect("the system can start a thread")
-            })
-            .collect();
-        Team { shared, threads, isa }
+        let mut team = Team { shared: shared.clone(), threads: vec![], isa };
+        for index in 1..count {
+            let shared = shared.clone();
+            let core = pin.then(|| cores[index]);
+            let thread = std::thread::Builder::new()
+                .name(format!("whit-{index}"))
+                .spawn(move || {
+                    if let Some(core) = core {
+                        topology::pin_to(core);
+                    }
+                    shared.work(index, count);
+                })
+                .map_err(|source| TeamError::Threads { threads: count, source })?;
+            team.threads.push(thread);
+        }
+        Ok(team)
     }
 
     /// Threads, the caller among them.
@@ -150,7 +174,14 @@ impl Team {
         }
         let worker = Worker { index: 0, count, barrier: &shared.barrier };
         let mine = catch_unwind(AssertUnwindSafe(|| job(&worker)));
+        if mine.is_err() {
+            shared.barrier.broken.store(true, Ordering::Release);
+        }
         wait_until(|| shared.running.load(Ordering::Acquire) == 0);
+        // All are out of the job: whatever a panic left behind in the barrier is cleared.
+        if shared.barrier.broken.swap(false, Ordering::AcqRel) {
+            shared.barrier.arrived.store(0, Ordering::Release);
+        }
         if shared.panicked.swap(false, Ordering::Relaxed) && mine.is_ok() {
             panic!("a thread of the team panicked");
         }
@@ -203,6 +234,7 @@ impl Shared {
                 let worker = Worker { index, count, barrier: &self.barrier };
                 if catch_unwind(AssertUnwindSafe(|| job(&worker))).is_err() {
                     self.panicked.store(true, Ordering::Relaxed);
+                    self.barrier.broken.store(true, Ordering::Release);
                 }
             }
             self.running.fetch_sub(1, Ordering::Release);
@@ -226,6 +258,8 @@ impl Shared {
 struct Barrier {
     arrived: AtomicUsize,
     generation: AtomicUsize,
+    /// A thread panicked and will never arrive.
+    broken: AtomicBool,
     count: usize,
 }
 
@@ -240,7 +274,8 @@ impl Barrier {
             self.arrived.store(0, Ordering::Relaxed);
             self.generation.store(generation.wrapping_add(1), Ordering::Release);
         } else {
-            wait_until(|| self.generation.load(Ordering::Acquire) != generation);
+            wait_until(|| self.generation.load(Ordering::Acquire) != generation || self.broken.load(Ordering::Acquire));
+            assert!(self.generation.load(Ordering::Acquire) != generation, "another thread of the team panicked");
         }
     }
 }
@@ -314,7 +349,12 @@ mod tests {
     fn a_panic_on_any_thread_reaches_the_caller_and_the_team_survives() {
         let mut team = Team::new(Some(2)).unwrap();
         for victim in 0..2 {
-            let result = catch_unwind(AssertUnwindSafe(|| team.run(&|w| assert_ne!(w.index, victim))));
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                team.run(&|w| {
+                    assert_ne!(w.index, victim);
+                    w.barrier();
+                });
+            }));
             assert!(result.is_err());
         }
         let ran = AtomicUsize::new(0);

@@ -62,7 +62,7 @@ struct Description {
     block_bytes: usize,
     /// Decodes one block of `block_bytes` bytes into `block_len` values.
     decode_block: fn(&[u8], &mut [f32]),
-    /// Where in a block its half-precision scales lie: all that can be NaN or infinite in it.
+    /// Where in a block its half-precision scales lie: all that can be NaN or infinite in it (see [`Format::is_finite`]).
     f16_scales: &'static [usize],
     /// How the matrix kernels use it.
     packing: &'static Packing,
@@ -141,6 +141,8 @@ impl Format {
             Format::F32 => bytes.chunks_exact(4).all(|b| u16::from_le_bytes([b[2], b[3]]) & 0x7f80 != 0x7f80),
             Format::BF16 => bytes.chunks_exact(2).all(|b| u16::from_le_bytes([b[0], b[1]]) & 0x7f80 != 0x7f80),
             Format::F16 => bytes.chunks_exact(2).all(|b| finite(u16::from_le_bytes([b[0], b[1]]))),
+            // The largest code, 6, at the largest exponents is beyond single precision.
+            Format::MXFP4 => bytes.chunks_exact(d.block_bytes).all(|block| block[0] <= 252),
             _ => bytes
                 .chunks_exact(d.block_bytes)
                 .all(|block| d.f16_scales.iter().all(|&at| finite(u16::from_le_bytes([block[at], block[at + 1]])))),

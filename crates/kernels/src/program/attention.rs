@@ -93,6 +93,11 @@ impl Step for Attention {
         }
     }
 
+    fn cache(&self) -> Option<(KvLayer, usize)> {
+        let heads = Heads { kv_heads: self.kv_heads, head_dim: self.head_dim, format: self.format };
+        Some((self.layer, heads.block_bytes()))
+    }
+
     fn scratch_bytes(&self) -> usize {
         TILE * self.head_dim.next_multiple_of(LANES) * 4
     }

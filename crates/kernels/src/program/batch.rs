@@ -33,10 +33,16 @@ pub struct Segment {
 /// A batch that does not fit its program or cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BatchError(&'static str);
+pub struct BatchError(pub(super) &'static str);
 
 impl Batch<'_> {
-    pub(super) fn check(&self, max_tokens: usize, max_logits: usize, kv: &KvCache) -> Result<(), BatchError> {
+    pub(super) fn check(
+        &self,
+        max_tokens: usize,
+        max_logits: usize,
+        vocab: usize,
+        kv: &mut KvCache,
+    ) -> Result<(), BatchError> {
         let fail = |what| Err(BatchError(what));
         if self.tokens.len() > max_tokens {
             return fail("more tokens than the program has rows");
@@ -47,7 +53,7 @@ impl Batch<'_> {
         if self.logits.iter().any(|&row| row as usize >= self.tokens.len()) {
             return fail("logits of a row that is not there");
         }
-        if self.tokens.iter().any(|&token| token as usize >= kv.layout().vocab) {
+        if self.tokens.iter().any(|&token| token as usize >= vocab) {
             return fail("a token outside the vocabulary");
         }
         let mut row = 0;
@@ -68,6 +74,14 @@ impl Batch<'_> {
         }
         if row != self.tokens.len() {
             return fail("rows that belong to no segment");
+        }
+        // A block written by two segments would be written by two threads at once.
+        let written = self.segments.iter().flat_map(|segment| {
+            let last = segment.position + segment.rows - 1;
+            (segment.position / BLOCK..=last / BLOCK).map(|index| self.blocks[segment.first_block + index])
+        });
+        if !kv.mark_written(written) {
+            return fail("a block that two sequences would write");
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! LFM2's gated short convolution over positions.
 
-use super::kv::{BLOCK, KvLayer};
+use super::kv::{BLOCK, KvLayer, convolution_bytes};
 use super::norm::{load_some, store_some};
 use super::{Buffer, Builder, Context, Rows, Segment, Step};
 use crate::isa::Kernel;
@@ -56,6 +56,10 @@ impl Builder {
 }
 
 impl Step for ShortConv {
+    fn cache(&self) -> Option<(KvLayer, usize)> {
+        Some((self.layer, convolution_bytes(self.weight.len() / self.kernel, self.kernel)))
+    }
+
     unsafe fn run(&self, context: &Context, worker: &Worker) {
         let chunks = context.cols(self.output).div_ceil(LANES);
         for chunk in worker.share(chunks) {

@@ -99,7 +99,9 @@ impl Builder {
     /// # Panics
     /// If the shapes do not fit.
     pub fn add(&mut self, step: Add) {
-        self.check_floats(step.to, self.places[step.from.0].cols);
+        let cols = self.places[step.from.0].cols;
+        self.check_floats(step.from, cols);
+        self.check_floats(step.to, cols);
         self.check_same_rows(step.from, step.to);
         self.push(step);
     }
@@ -109,7 +111,9 @@ impl Builder {
     /// # Panics
     /// If the shapes do not fit.
     pub fn select(&mut self, step: Select) {
-        self.check_floats(step.output, self.places[step.input.0].cols);
+        let cols = self.places[step.input.0].cols;
+        self.check_floats(step.input, cols);
+        self.check_floats(step.output, cols);
         assert!(self.rows_of(step.input) == Rows::Tokens && self.rows_of(step.output) == Rows::Logits);
         self.push(step);
     }

@@ -61,6 +61,7 @@ impl Builder {
     pub fn embed(&mut self, step: Embed) {
         self.check_floats(step.output, step.table.cols);
         assert_eq!(self.rows_of(step.output), Rows::Tokens);
+        self.vocab = self.vocab.min(step.table.rows());
         self.push(step);
     }
 }

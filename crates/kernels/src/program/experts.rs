@@ -94,7 +94,9 @@ impl Builder {
     /// # Panics
     /// If the shapes do not fit.
     pub fn combine(&mut self, step: Combine) {
-        self.check_floats(step.to, self.places[step.from.0].cols);
+        let cols = self.places[step.from.0].cols;
+        self.check_floats(step.from, cols);
+        self.check_floats(step.to, cols);
         assert_eq!(self.rows_of(step.from), Rows::Routed(step.routing.top_k));
         assert_eq!(self.rows_of(step.to), Rows::Tokens);
         self.push(step);

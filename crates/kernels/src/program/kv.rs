@@ -5,6 +5,7 @@
 //! `[position][head_dim]`. Of a convolution it keeps the inputs of the last `kernel - 1` positions, in slot
 //! `position % (kernel - 1)`: enough to go on from any position, and from the end of a shared block.
 
+use super::BatchError;
 use crate::memory::{AlignedBytes, round_up};
 use crate::simd::{LANES, Simd};
 
@@ -24,8 +25,6 @@ pub enum KvFormat {
 #[derive(Clone, Debug, Default)]
 pub struct KvLayout {
     layers: Vec<Layer>,
-    /// Tokens of the vocabulary; batches are checked against it.
-    pub(crate) vocab: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +65,10 @@ impl Heads {
     pub fn head_bytes(self) -> usize {
         round_up(self.key_bytes() + BLOCK * self.value_stride() * self.format.bytes(), 64)
     }
+    /// Bytes of a block of all heads.
+    pub fn block_bytes(self) -> usize {
+        self.kv_heads * self.head_bytes()
+    }
     /// Elements from the start of a head's keys to dimension 0 of a key: lane of a panel.
     pub fn key_at(self, slot: usize) -> usize {
         slot / LANES * self.head_dim * LANES + slot % LANES
@@ -77,24 +80,24 @@ impl Heads {
 }
 
 impl KvLayout {
-    /// An empty layout for a vocabulary of `vocab` tokens.
-    pub fn new(vocab: usize) -> KvLayout {
-        KvLayout { layers: vec![], vocab }
+    /// A layout without layers.
+    pub fn new() -> KvLayout {
+        KvLayout::default()
     }
 
     /// Adds an attention layer.
     pub fn attention(&mut self, kv_heads: usize, head_dim: usize, format: KvFormat) -> KvLayer {
         let heads = Heads { kv_heads, head_dim, format };
-        self.push(heads.kv_heads * heads.head_bytes())
+        self.push(heads.block_bytes())
     }
 
     /// Adds a convolution over `kernel` positions of `channels` values.
     pub fn convolution(&mut self, channels: usize, kernel: usize) -> KvLayer {
-        self.push(kernel.saturating_sub(1) * round_up(channels, LANES) * 4)
+        self.push(convolution_bytes(channels, kernel))
     }
 
     fn push(&mut self, block_bytes: usize) -> KvLayer {
-        self.layers.push(Layer { block_bytes: round_up(block_bytes, 64) });
+        self.layers.push(Layer { block_bytes });
         KvLayer(self.layers.len() - 1)
     }
 
@@ -104,19 +107,27 @@ impl KvLayout {
     }
 }
 
+/// Bytes of a block that keep the inputs of `kernel - 1` positions.
+pub(super) fn convolution_bytes(channels: usize, kernel: usize) -> usize {
+    round_up(kernel.saturating_sub(1) * round_up(channels, LANES) * 4, 64)
+}
+
 /// The cache itself. Pages that were never written cost no memory.
 pub struct KvCache {
     layout: KvLayout,
     /// Where each layer begins.
     offsets: Vec<usize>,
-    blocks: usize,
+    /// By block: the last run that wrote to it.
+    written: Vec<u64>,
+    runs: u64,
     data: AlignedBytes,
 }
 
 impl KvCache {
-    /// A cache of `blocks` blocks.
-    pub fn new(layout: KvLayout, blocks: usize) -> KvCache {
+    /// A cache of `blocks` blocks, or `None` if there is no memory for it.
+    pub fn new(layout: KvLayout, blocks: usize) -> Option<KvCache> {
         let mut bytes = 0;
+        layout.block_bytes().checked_mul(blocks)?;
         let offsets = layout
             .layers
             .iter()
@@ -126,16 +137,31 @@ impl KvCache {
                 offset
             })
             .collect();
-        KvCache { layout, offsets, blocks, data: AlignedBytes::zeroed(bytes) }
+        Some(KvCache { layout, offsets, written: vec![0; blocks], runs: 0, data: AlignedBytes::try_zeroed(bytes)? })
     }
 
     /// Number of blocks.
     pub fn blocks(&self) -> usize {
-        self.blocks
+        self.written.len()
     }
 
-    pub(crate) fn layout(&self) -> &KvLayout {
-        &self.layout
+    /// Whether the layers are as large as steps take them to be.
+    pub(super) fn check(&self, expected: &[(KvLayer, usize)]) -> Result<(), BatchError> {
+        let fits = |&(layer, bytes): &(KvLayer, usize)| {
+            self.layout.layers.get(layer.0).is_some_and(|layer| layer.block_bytes == bytes)
+        };
+        if expected.iter().all(fits) { Ok(()) } else { Err(BatchError("a cache of another layout")) }
+    }
+
+    /// Notes that a run writes to `blocks`; false if one of them comes twice.
+    pub(super) fn mark_written(&mut self, blocks: impl Iterator<Item = u32>) -> bool {
+        self.runs += 1;
+        for block in blocks {
+            if std::mem::replace(&mut self.written[block as usize], self.runs) == self.runs {
+                return false;
+            }
+        }
+        true
     }
 
     pub(super) fn data_mut(&mut self) -> *mut u8 {

@@ -38,12 +38,17 @@ impl Builder {
             self.check_same_rows(step.input, part.output);
             self.check_part(step.input, part);
         }
+        let mut outputs: Vec<usize> = step.parts.iter().map(|part| part.output.0).collect();
+        outputs.sort_unstable();
+        outputs.dedup();
+        assert_eq!(outputs.len(), step.parts.len(), "each matrix has an output of its own");
         self.push(step);
     }
 
     /// Checks a matrix against the buffers it reads and writes, and pads its bias to whole panels.
     pub(super) fn check_part(&self, input: Buffer, part: &mut LinearPart) {
         let from = &self.places[input.0];
+        assert!(input != part.output, "a product does not overwrite its operand");
         assert_eq!(from.cols, part.matrix.cols(), "the input is as wide as the matrix");
         assert_eq!(
             from.quantised,

@@ -25,7 +25,7 @@ pub use conv::{MAX_KERNEL, ShortConv};
 pub use elementwise::{Add, Gate, LogitsFinish, Quantise, Select};
 pub use embed::{Embed, SourceBytes, Table};
 pub use experts::{Combine, ExpertLinear, Route, Routing};
-pub use kv::{BLOCK, KvCache, KvFormat, KvLayout};
+pub use kv::{BLOCK, KvCache, KvFormat, KvLayer, KvLayout};
 pub use linear::{Linear, LinearPart};
 pub use norm::{Norm, NormKind};
 pub use rotary::{Rotary, RotaryPairing, RotateAndStore};
@@ -68,6 +68,7 @@ pub struct Builder {
     places: Vec<Place>,
     arena_bytes: usize,
     scratch_bytes: usize,
+    vocab: usize,
     steps: Vec<Box<dyn Step>>,
 }
 
@@ -79,6 +80,10 @@ pub(crate) trait Step: Send + Sync {
     /// Bytes of weights read when one row is computed.
     fn weight_bytes(&self) -> u64 {
         0
+    }
+    /// The part of the cache it uses, and how large it takes a block of it to be.
+    fn cache(&self) -> Option<(KvLayer, usize)> {
+        None
     }
     /// Whether all its weights are there.
     fn is_complete(&self) -> bool {
@@ -143,17 +148,27 @@ impl Context<'_> {
 impl Builder {
     /// A program for at most `max_tokens` tokens a run, `max_logits` of them with logits.
     pub fn new(max_tokens: usize, max_logits: usize) -> Builder {
-        Builder { max_tokens, max_logits, places: vec![], arena_bytes: 0, scratch_bytes: 0, steps: vec![] }
+        Builder {
+            max_tokens,
+            max_logits,
+            places: vec![],
+            arena_bytes: 0,
+            scratch_bytes: 0,
+            vocab: usize::MAX,
+            steps: vec![],
+        }
     }
 
     fn place(&mut self, rows: Rows, cols: usize, stride: usize, quantised: bool) -> Buffer {
         let count = match rows {
             Rows::Tokens => self.max_tokens,
             Rows::Logits => self.max_logits,
-            Rows::Routed(per_token) => self.max_tokens * per_token,
+            Rows::Routed(per_token) => self.max_tokens.saturating_mul(per_token),
         };
         self.places.push(Place { offset: self.arena_bytes, stride, cols, rows, quantised });
-        self.arena_bytes += count * stride;
+        // A size that wraps would pass every later check.
+        let bytes = count.checked_mul(stride).and_then(|bytes| bytes.checked_add(self.arena_bytes));
+        self.arena_bytes = bytes.expect("buffers below the size of the address space");
         Buffer(self.places.len() - 1)
     }
 
@@ -194,7 +209,7 @@ impl Builder {
     /// Places the buffers.
     ///
     /// # Panics
-    /// If a matrix is only [planned](crate::PackedMatrix::planned).
+    /// If a matrix is only [planned](crate::PackedMatrix::planned), or there is no memory for the buffers.
     pub fn finish(self, threads: usize) -> Program {
         assert!(self.steps.iter().all(|step| step.is_complete()), "a program runs with weights only");
         Program {
@@ -204,6 +219,8 @@ impl Builder {
             scratch: AlignedBytes::zeroed(threads * self.scratch_bytes),
             scratch_stride: self.scratch_bytes,
             threads,
+            vocab: self.vocab,
+            cache: self.steps.iter().filter_map(|step| step.cache()).collect(),
             places: self.places,
             steps: self.steps,
         }
@@ -215,6 +232,10 @@ pub struct Program {
     max_tokens: usize,
     max_logits: usize,
     threads: usize,
+    /// Rows of the smallest embedding table.
+    vocab: usize,
+    /// What the steps expect of the cache.
+    cache: Vec<(KvLayer, usize)>,
     arena: AlignedBytes,
     scratch: AlignedBytes,
     scratch_stride: usize,
@@ -231,7 +252,8 @@ impl Program {
     /// # Panics
     /// If the team has more threads than the program was finished for.
     pub fn run(&mut self, team: &mut Team, batch: &Batch, kv: &mut KvCache) -> Result<(), BatchError> {
-        batch.check(self.max_tokens, self.max_logits, kv)?;
+        batch.check(self.max_tokens, self.max_logits, self.vocab, kv)?;
+        kv.check(&self.cache)?;
         assert!(team.count() <= self.threads, "a program finished for {} threads", self.threads);
         let kv_data = kv.data_mut();
         let context = Context {
@@ -262,7 +284,12 @@ impl Program {
     pub fn row(&self, buffer: Buffer, row: usize) -> &[f32] {
         let place = &self.places[buffer.0];
         let range: Range<usize> = place.offset + row * place.stride..place.offset + row * place.stride + place.cols * 4;
-        assert!(!place.quantised);
+        let rows = match place.rows {
+            Rows::Tokens => self.max_tokens,
+            Rows::Logits => self.max_logits,
+            Rows::Routed(per_token) => self.max_tokens * per_token,
+        };
+        assert!(!place.quantised && row < rows, "a row of floats");
         let bytes = &self.arena[range];
         // SAFETY: within the arena, aligned to a cache line, and every bit pattern is a float.
         unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), place.cols) }

@@ -85,11 +85,14 @@ impl Builder {
         self.check_floats(step.q, step.heads * step.head_dim);
         self.check_floats(step.k, step.kv_heads * step.head_dim);
         self.check_floats(step.v, step.kv_heads * step.head_dim);
+        assert!(step.q != step.k && step.k != step.v && step.q != step.v, "queries, keys and values apart");
         for buffer in [step.q, step.k, step.v] {
             assert_eq!(self.rows_of(buffer), Rows::Tokens);
         }
         if let Some((table, _)) = step.rotary {
             let dim = self.places[table.0].cols;
+            self.check_floats(table, dim);
+            assert_eq!(self.rows_of(table), Rows::Tokens);
             assert!(dim <= step.head_dim && dim % 2 == 0, "no more is rotated than a head has");
         }
         self.push(step);
@@ -118,9 +121,17 @@ impl Step for RotateAndStore {
             }
         }
     }
+
+    fn cache(&self) -> Option<(KvLayer, usize)> {
+        Some((self.layer, self.geometry().block_bytes()))
+    }
 }
 
 impl RotateAndStore {
+    fn geometry(&self) -> Heads {
+        Heads { kv_heads: self.kv_heads, head_dim: self.head_dim, format: self.format }
+    }
+
     unsafe fn table(&self, context: &Context, row: usize) -> Option<(*const f32, usize, RotaryPairing)> {
         self.rotary.map(|(table, pairing)| {
             // SAFETY: the row is in use.
@@ -169,7 +180,7 @@ struct Store<E> {
 impl<E: Element> Store<E> {
     unsafe fn new(step: &RotateAndStore, context: &Context, row: usize, head: usize) -> Store<E> {
         let (segment, position) = context.batch.locate(row);
-        let heads = Heads { kv_heads: step.kv_heads, head_dim: step.head_dim, format: step.format };
+        let heads = step.geometry();
         let block = context.batch.block(segment, position);
         // SAFETY: the batch has been checked: the block is there, and the row is in use.
         unsafe {

@@ -186,10 +186,10 @@ impl Source<'_> {
 }
 
 /// Positions after a scaling that says how far it reaches. Configurations with YaRN keep the model's own context or the
-/// extended one, as their authors liked; the others keep the extended one, or leave it to the user.
+/// extended one, as their authors liked, those with a dynamic base the model's own; the others keep the extended one.
 fn extended(rotary: &Rotary, context: usize) -> usize {
     match rotary.scaling {
-        RotaryScaling::Yarn { factor, original_context, .. } => {
+        RotaryScaling::Yarn { factor, original_context, .. } | RotaryScaling::Dynamic { factor, original_context } => {
             let reach = f64::from(factor) * original_context as f64;
             context.max((reach as usize).min(LARGEST_COUNT))
         }
