@@ -43,10 +43,9 @@ fn together(engine: &mut Engine, requests: &[Request], steps_between: usize) -> 
     let mut waiting = requests.iter();
     let mut step = 0;
     while answers.len() < requests.len() || !engine.is_idle() {
-        if step % steps_between == 0 {
-            if let Some(request) = waiting.next() {
-                answers.push((engine.submit(request.clone()).unwrap(), Vec::new()));
-            }
+        let joining = if step % steps_between == 0 { waiting.next() } else { None };
+        if let Some(request) = joining {
+            answers.push((engine.submit(request.clone()).unwrap(), Vec::new()));
         }
         for event in engine.step().unwrap() {
             if let Event::Token { request, id, .. } = event {

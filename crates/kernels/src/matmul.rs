@@ -242,11 +242,12 @@ unsafe fn integer_tile<S: Simd, P: IntegerFormat, const M: usize>(
                             let start = if P::OFFSET != 0 { correction.cast::<i32>().read() } else { 0 };
                             let mut dot = s.int_splat(start);
                             let vectors = 8 / P::SCALES;
-                            for j in part * vectors..(part + 1) * vectors {
+                            let codes = codes.iter().enumerate().skip(part * vectors).take(vectors);
+                            for (j, &codes) in codes {
                                 let with = inputs[i].add(group * GROUP + 4 * j).cast();
                                 dot = match P::WIDE {
-                                    true => s.dot::<true>(dot, codes[j], with),
-                                    false => s.dot::<false>(dot, codes[j], with),
+                                    true => s.dot::<true>(dot, codes, with),
+                                    false => s.dot::<false>(dot, codes, with),
                                 };
                             }
                             let input_scale = inputs[i].add(m.quantised.scales_at()).cast::<f32>().add(group).read();

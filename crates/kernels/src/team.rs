@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use crate::isa::{Isa, IsaError};
 use crate::topology;
 
-/// How long a waiting thread keeps its core busy before it gives way.
+/// How long a waiting thread keeps its core busy before it gives way; not at all in a team larger than the machine, where it
+/// would only keep another from arriving.
 const SPIN: Duration = Duration::from_micros(60);
 /// How long it then yields before it sleeps.
 const YIELD: Duration = Duration::from_micros(400);
@@ -121,13 +122,14 @@ impl Team {
                 arrived: AtomicUsize::new(0),
                 generation: AtomicUsize::new(0),
                 broken: AtomicBool::new(false),
+                spin: if count > cores.len() { Duration::ZERO } else { SPIN },
                 count,
             },
         });
         let mut team = Team { shared: shared.clone(), threads: vec![], isa };
         for index in 1..count {
             let shared = shared.clone();
-            let core = pin.then(|| cores[index]);
+            let core = cores.get(index).copied().filter(|_| pin);
             let thread = std::thread::Builder::new()
                 .name(format!("whit-{index}"))
                 .spawn(move || {
@@ -177,7 +179,7 @@ impl Team {
         if mine.is_err() {
             shared.barrier.broken.store(true, Ordering::Release);
         }
-        wait_until(|| shared.running.load(Ordering::Acquire) == 0);
+        wait_until(shared.barrier.spin, || shared.running.load(Ordering::Acquire) == 0);
         // All are out of the job: whatever a panic left behind in the barrier is cleared.
         if shared.barrier.broken.swap(false, Ordering::AcqRel) {
             shared.barrier.arrived.store(0, Ordering::Release);
@@ -243,7 +245,7 @@ impl Shared {
 
     fn next_epoch(&self, seen: usize) -> usize {
         let changed = || self.epoch.load(Ordering::SeqCst) != seen;
-        if !spin_then_yield(&changed) {
+        if !spin_then_yield(self.barrier.spin, &changed) {
             let mut sleepers = self.sleepers.lock().unwrap_or_else(|e| e.into_inner());
             *sleepers += 1;
             while !changed() {
@@ -260,6 +262,8 @@ struct Barrier {
     generation: AtomicUsize,
     /// A thread panicked and will never arrive.
     broken: AtomicBool,
+    /// How long to spin, here and between jobs.
+    spin: Duration,
     count: usize,
 }
 
@@ -274,7 +278,9 @@ impl Barrier {
             self.arrived.store(0, Ordering::Relaxed);
             self.generation.store(generation.wrapping_add(1), Ordering::Release);
         } else {
-            wait_until(|| self.generation.load(Ordering::Acquire) != generation || self.broken.load(Ordering::Acquire));
+            wait_until(self.spin, || {
+                self.generation.load(Ordering::Acquire) != generation || self.broken.load(Ordering::Acquire)
+            });
             assert!(self.generation.load(Ordering::Acquire) != generation, "another thread of the team panicked");
         }
     }
@@ -282,7 +288,7 @@ impl Barrier {
 
 /// Spins, then yields; false if `done` did not come true in that time.
 #[inline]
-fn spin_then_yield(done: &impl Fn() -> bool) -> bool {
+fn spin_then_yield(spin: Duration, done: &impl Fn() -> bool) -> bool {
     // Look at the clock rarely: a look costs as much as twenty spins.
     let mut start = None;
     loop {
@@ -294,18 +300,18 @@ fn spin_then_yield(done: &impl Fn() -> bool) -> bool {
         }
         let start = *start.get_or_insert_with(Instant::now);
         let waited = start.elapsed();
-        if waited > SPIN + YIELD {
+        if waited > spin + YIELD {
             return false;
         }
-        if waited > SPIN {
+        if waited >= spin {
             std::thread::yield_now();
         }
     }
 }
 
 #[inline]
-fn wait_until(done: impl Fn() -> bool) {
-    while !spin_then_yield(&done) {}
+fn wait_until(spin: Duration, done: impl Fn() -> bool) {
+    while !spin_then_yield(spin, &done) {}
 }
 
 #[cfg(test)]

@@ -34,14 +34,35 @@ pub(crate) fn pin_to(core: usize) {
     let _ = core;
 }
 
-/// Physical cores among the allowed processors, within the control group's quota rounded down; at least 1.
+/// Physical cores among the allowed processors, within the control groups' quotas rounded down; at least 1.
 pub fn default_threads() -> usize {
-    let allowed = allowed_cores();
-    let physical = physical_cores(&allowed, |core| {
-        std::fs::read_to_string(format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")).ok()
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let physical = physical_cores(&allowed_cores(), |core| {
+        read(&format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"))
     });
-    let quota = quota_cores(|path| std::fs::read_to_string(path).ok());
-    physical.min(quota.unwrap_or(usize::MAX)).max(1)
+    physical.min(quota_cores(read).unwrap_or(usize::MAX)).max(1)
+}
+
+/// Folders of the control groups this process is in, its own first, then those around it: what limits them limits it.
+/// `read` reads a file; `controller` is named in version 1 of the interface. Whether a folder is of version 2 comes with it.
+pub fn control_groups(read: impl Fn(&str) -> Option<String>, controller: &str) -> Vec<(String, bool)> {
+    let mut folders = Vec::new();
+    for line in read("/proc/self/cgroup").unwrap_or_default().lines() {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
+        let root = match controllers {
+            "" => "/sys/fs/cgroup".to_owned(),
+            _ if controllers.split(',').any(|c| c == controller) => format!("/sys/fs/cgroup/{controller}"),
+            _ => continue,
+        };
+        let mut path = path.trim_end_matches('/');
+        loop {
+            folders.push((format!("{root}{path}"), controllers.is_empty()));
+            let Some(parent) = path.rfind('/') else { break };
+            path = &path[..parent];
+        }
+    }
+    folders
 }
 
 /// Counts each group of hardware threads once. `siblings` gives the text of the kernel's list, for example `0,4` or `0-1`.
@@ -53,16 +74,20 @@ fn physical_cores(allowed: &[usize], siblings: impl Fn(usize) -> Option<String>)
     groups.len()
 }
 
-/// Whole processors the control group (v2, then v1) grants; `None` if it sets no limit.
+/// Whole processors the tightest control group grants; `None` if none sets a limit.
 fn quota_cores(read: impl Fn(&str) -> Option<String>) -> Option<usize> {
-    let (quota, period) = if let Some(max) = read("/sys/fs/cgroup/cpu.max") {
-        let mut words = max.split_whitespace();
-        (words.next()?.parse::<f64>().ok()?, words.next()?.parse::<f64>().ok()?)
-    } else {
-        let number = |path| read(path)?.trim().parse::<f64>().ok();
-        (number("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")?, number("/sys/fs/cgroup/cpu/cpu.cfs_period_us")?)
+    let quota = |(folder, second): (String, bool)| {
+        let (quota, period) = if second {
+            let max = read(&format!("{folder}/cpu.max"))?;
+            let mut words = max.split_whitespace();
+            (words.next()?.parse::<f64>().ok()?, words.next()?.parse::<f64>().ok()?)
+        } else {
+            let number = |name: &str| read(&format!("{folder}/{name}"))?.trim().parse::<f64>().ok();
+            (number("cpu.cfs_quota_us")?, number("cpu.cfs_period_us")?)
+        };
+        (quota > 0.0 && period > 0.0).then(|| (quota / period) as usize)
     };
-    (quota > 0.0 && period > 0.0).then(|| (quota / period) as usize)
+    control_groups(&read, "cpu").into_iter().filter_map(quota).min()
 }
 
 #[cfg(test)]
@@ -77,21 +102,27 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_is_rounded_down_and_max_is_none() {
-        let v2 = |text: &str| {
-            let text = text.to_owned();
-            quota_cores(move |path| (path == "/sys/fs/cgroup/cpu.max").then(|| text.clone()))
+    fn the_tightest_quota_around_counts_rounded_down() {
+        let files = |all: &'static [(&'static str, &'static str)]| {
+            move |path: &str| all.iter().find(|(name, _)| *name == path).map(|(_, text)| text.to_string())
         };
-        assert_eq!(v2("250000 100000\n"), Some(2));
-        assert_eq!(v2("max 100000\n"), None);
-        let v1 = |quota: &'static str| {
-            quota_cores(move |path| match path {
-                "/sys/fs/cgroup/cpu/cpu.cfs_quota_us" => Some(quota.to_owned()),
-                "/sys/fs/cgroup/cpu/cpu.cfs_period_us" => Some("100000".to_owned()),
-                _ => None,
-            })
-        };
-        assert_eq!(v1("-1"), None);
-        assert_eq!(v1("350000"), Some(3));
+        let second = files(&[
+            ("/proc/self/cgroup", "0::/user/app\n"),
+            ("/sys/fs/cgroup/user/app/cpu.max", "max 100000\n"),
+            ("/sys/fs/cgroup/user/cpu.max", "250000 100000\n"),
+        ]);
+        assert_eq!(quota_cores(second), Some(2));
+        assert_eq!(
+            quota_cores(files(&[("/proc/self/cgroup", "0::/\n"), ("/sys/fs/cgroup/cpu.max", "max 100000\n")])),
+            None
+        );
+        let first = files(&[
+            ("/proc/self/cgroup", "5:cpu,cpuacct:/docker/1\n4:memory:/\n"),
+            ("/sys/fs/cgroup/cpu/docker/1/cpu.cfs_quota_us", "350000\n"),
+            ("/sys/fs/cgroup/cpu/docker/1/cpu.cfs_period_us", "100000\n"),
+            ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n"),
+            ("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
+        ]);
+        assert_eq!(quota_cores(first), Some(3));
     }
 }

@@ -22,15 +22,15 @@ impl GenerationDefaults {
         match &checkpoint.config {
             Config::Gguf(metadata) => {
                 let number = |key: &str| metadata.get(&format!("general.sampling.{key}"))?.as_f64();
-                Ok(GenerationDefaults::from_numbers(
-                    ["temp", "top_k", "top_p", "min_p", "penalty_repeat"].map(number),
-                ))
+                Ok(GenerationDefaults::from_numbers(["temp", "top_k", "top_p", "min_p", "penalty_repeat"].map(number)))
             }
             Config::HuggingFace(_) => {
                 let path = checkpoint.path.join("generation_config.json");
                 let text = match std::fs::read_to_string(&path) {
                     Ok(text) => text,
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(GenerationDefaults::default()),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                        return Ok(GenerationDefaults::default());
+                    }
                     Err(source) => return Err(ModelError::Io { path, source }),
                 };
                 let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| ModelError::Malformed {

@@ -50,7 +50,7 @@ impl Builder {
         self.check_floats(step.q, step.heads * step.head_dim);
         self.check_floats(step.output, step.heads * step.head_dim);
         assert!(self.rows_of(step.q) == Rows::Tokens && self.rows_of(step.output) == Rows::Tokens);
-        assert!(step.kv_heads > 0 && step.heads % step.kv_heads == 0, "query heads in equal groups");
+        assert!(step.kv_heads > 0 && step.heads.is_multiple_of(step.kv_heads), "query heads in equal groups");
         assert!(step.window != Some(0), "a query sees itself");
         self.push(step);
     }
@@ -234,8 +234,8 @@ unsafe fn tile<S: Simd, E: Element, const Q: usize>(s: S, t: &Tile) {
                     std::array::from_fn(|i| s.mul(s.load(t.sums.add(i * value_stride + d)), rescale[i]));
                 for key in 0..valid {
                     let value = E::load(s, values.add(key * value_stride + d));
-                    for i in 0..Q {
-                        sums[i] = s.fma(value, s.splat(chances[i][key]), sums[i]);
+                    for (sum, chances) in sums.iter_mut().zip(&chances) {
+                        *sum = s.fma(value, s.splat(chances[key]), *sum);
                     }
                 }
                 for (i, sum) in sums.into_iter().enumerate() {
@@ -244,8 +244,8 @@ unsafe fn tile<S: Simd, E: Element, const Q: usize>(s: S, t: &Tile) {
             }
         }
 
-        for i in 0..Q {
-            let inverse = s.splat(1.0 / s.sum(weights[i]));
+        for (i, weights) in weights.into_iter().enumerate() {
+            let inverse = s.splat(1.0 / s.sum(weights));
             let out = place(step.output, i);
             for d in (0..step.head_dim).step_by(LANES) {
                 let value = s.mul(s.load(t.sums.add(i * value_stride + d)), inverse);

@@ -37,7 +37,7 @@ impl Builder {
     /// If the shapes do not fit.
     pub fn norm(&mut self, step: Norm) {
         let cols = self.places[step.input.0].cols;
-        assert!(!step.weight.is_empty() && cols % step.weight.len() == 0, "rows are whole numbers of norms");
+        assert!(!step.weight.is_empty() && cols.is_multiple_of(step.weight.len()), "rows are whole numbers of norms");
         assert!(step.bias.as_ref().is_none_or(|bias| bias.len() == step.weight.len()));
         self.check_floats(step.input, cols);
         self.check_floats(step.output, cols);

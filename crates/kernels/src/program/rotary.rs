@@ -93,7 +93,7 @@ impl Builder {
             let dim = self.places[table.0].cols;
             self.check_floats(table, dim);
             assert_eq!(self.rows_of(table), Rows::Tokens);
-            assert!(dim <= step.head_dim && dim % 2 == 0, "no more is rotated than a head has");
+            assert!(dim <= step.head_dim && dim.is_multiple_of(2), "no more is rotated than a head has");
         }
         self.push(step);
     }

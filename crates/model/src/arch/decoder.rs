@@ -100,8 +100,11 @@ impl Source<'_> {
         let heads = self.count_or(HEADS, defaults.heads)?;
         let (key, default) = defaults.kv_heads;
         let default = default.filter(|_| !self.is_gguf() && !self.is_null(key)).unwrap_or(heads);
-        // A list, where some layers have no heads at all, is the architecture's own to read.
-        let kv_heads = if self.is_list(key) { heads } else { self.count_or(key, Some(default))? };
+        // A list of different numbers, where some layers have no heads at all, is the architecture's own to read.
+        let kv_heads = match self.is_list(key) {
+            true => self.optional_count(key).ok().flatten().unwrap_or(heads),
+            false => self.count_or(key, Some(default))?,
+        };
         if !heads.is_multiple_of(kv_heads) {
             let problem = format!("{kv_heads} key heads cannot be shared evenly by {heads} query heads");
             return Err(self.malformed(key, problem));
