@@ -70,8 +70,14 @@ fn what_is_missing_or_unknown_is_named() {
     check(&Vocabulary::new("gpt2").token("a", 0.0, NORMAL), "tokenizer.ggml.merges", "is missing");
     let bpe = Vocabulary::new("gpt2").token("a", 0.0, NORMAL);
     check(&bpe.clone().key("tokenizer.ggml.pre", Value::String("nobody's".into())), "tokenizer.ggml.pre", "nobody's");
-    let foreign = Value::Array(Array::String(vec!["x y".into(), "y z".into()]));
-    check(&bpe.key("tokenizer.ggml.merges", foreign), "tokenizer.ggml.merges", "none of the 2 merges names tokens");
+    let foreign = |n| Value::Array(Array::String((0..n).map(|i| format!("x y{i}")).collect()));
+    check(
+        &bpe.clone().key("tokenizer.ggml.merges", foreign(17)),
+        "tokenizer.ggml.merges",
+        "none of the 17 merges names tokens",
+    );
+    // One for form's sake is no foreign list.
+    assert!(bpe.key("tokenizer.ggml.merges", foreign(1)).read().is_ok());
 }
 
 #[test]
