@@ -225,7 +225,9 @@ mod tests {
     #[test]
     fn merges_that_name_no_token_do_not_belong_to_the_vocabulary() {
         let vocabulary = Vocabulary::from_tokens(&["a".to_owned()]).unwrap();
-        assert!(Bpe::new(&vocabulary, [("x", "y")].into_iter(), Options::default()).is_err());
+        let foreign = |n| Bpe::new(&vocabulary, std::iter::repeat_n(("x", "y"), n), Options::default());
+        assert!(foreign(17).is_err());
+        assert!(foreign(1).is_ok());
         assert!(Bpe::new(&vocabulary, std::iter::empty(), Options::default()).is_ok());
     }
 

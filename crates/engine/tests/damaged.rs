@@ -1,0 +1,38 @@
+//! Weights that are damaged are refused before a token is made, with the file, the tensor and the mend.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{exact, load};
+use whit_model::Checkpoint;
+
+/// The repository's model with some bytes of a tensor overwritten.
+fn damaged(scratch: &Path, tensor: &str, at: usize, bytes: &[u8]) -> PathBuf {
+    let sound = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pocket-f16.gguf");
+    let mut file = std::fs::read(&sound).unwrap();
+    let (_, range) = Checkpoint::open(&sound).unwrap().location(tensor).unwrap();
+    file[range.start + at..][..bytes.len()].copy_from_slice(bytes);
+    let path = scratch.join("damaged.gguf");
+    std::fs::write(&path, file).unwrap();
+    path
+}
+
+#[test]
+fn weights_that_are_not_numbers_are_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (half_nan, half_infinity, single_nan) = (&[0x01, 0x7e][..], &[0x00, 0x7c][..], &[0, 0, 0xc0, 0x7f][..]);
+    for (tensor, at, bytes) in [
+        ("blk.0.attn_q.weight", 64, half_nan),
+        ("blk.1.ffn_down.weight", 2, half_infinity),
+        ("token_embd.weight", 100, half_nan),
+        ("blk.1.attn_norm.weight", 8, single_nan),
+        ("output_norm.weight", 0, single_nan),
+    ] {
+        let path = damaged(scratch.path(), tensor, at, bytes);
+        let error = load(&path, exact(64)).err().unwrap_or_else(|| panic!("{tensor} was accepted"));
+        for part in ["damaged.gguf", tensor, "not a finite number", "download or convert the model again"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
