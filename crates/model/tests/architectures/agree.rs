@@ -85,10 +85,17 @@ fn specs(case: &Case) -> [(Checkpoint, DecoderSpec); 2] {
 /// A biasless GPT-NeoX has biases of zero in its GGUF, for llama.cpp asks for them.
 const BIASES_ADDED: &str = "gpt_neox_no_bias";
 
+/// A base that grows with the context reaches further than the model's own, which GGUF cannot say.
+const BASE_GROWS: &str = "llama_dynamic";
+
 #[test]
 fn a_model_is_the_same_through_either_names() {
     for case in case::all() {
-        let [(_, hugging_face), (_, gguf)] = specs(&case);
+        let [(_, mut hugging_face), (_, gguf)] = specs(&case);
+        if case.name == BASE_GROWS {
+            assert!(hugging_face.context_length > gguf.context_length);
+            hugging_face.context_length = gguf.context_length;
+        }
         if case.name != BIASES_ADDED {
             assert_eq!(nameless(&hugging_face), nameless(&gguf), "{}", case.name);
         }
