@@ -38,7 +38,7 @@ pub(crate) struct Model {
     rows: Rows,
 }
 
-/// A batch in the making; kept, so that a step allocates nothing.
+/// A batch in the making; kept, so that a run of the program allocates nothing for it.
 #[derive(Default)]
 struct Rows {
     tokens: Vec<u32>,
