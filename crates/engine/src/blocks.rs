@@ -15,10 +15,14 @@ pub(crate) struct Chain(u64);
 #[derive(Clone, Copy, Default)]
 struct Block {
     users: u32,
-    remembered: bool,
+    /// What it is remembered for.
+    key: Option<Key>,
     /// When it was last given up, while nobody uses it.
     idle_since: u64,
 }
+
+/// A full block: what stands before it, and its tokens.
+type Key = (Chain, [u32; BLOCK]);
 
 /// The blocks of a KV cache.
 pub(crate) struct BlockPool {
@@ -27,9 +31,7 @@ pub(crate) struct BlockPool {
     free: Vec<u32>,
     /// Remembered and unused, by the time they were given up.
     idle: BTreeMap<u64, u32>,
-    known: HashMap<(Chain, [u32; BLOCK]), (Chain, u32)>,
-    /// The other way round, to forget.
-    keys: HashMap<u32, (Chain, [u32; BLOCK])>,
+    known: HashMap<Key, (Chain, u32)>,
     clock: u64,
 }
 
@@ -39,10 +41,15 @@ impl BlockPool {
             blocks: vec![Block::default(); blocks],
             free: (0..blocks as u32).rev().collect(),
             idle: BTreeMap::new(),
-            known: HashMap::new(),
-            keys: HashMap::new(),
+            // Twice what it can hold: then the map never grows, however often it forgets (a step must not allocate).
+            known: HashMap::with_capacity(2 * blocks),
             clock: 0,
         }
+    }
+
+    /// Grows whenever a block is given up or remembered: while it stays the same, a prompt that did not fit does not fit.
+    pub fn changes(&self) -> u64 {
+        self.clock
     }
 
     /// Blocks that can be had now.
@@ -56,13 +63,13 @@ impl BlockPool {
             Some(block) => block,
             None => {
                 let (_, block) = self.idle.pop_first()?;
-                if let Some(key) = self.keys.remove(&block) {
+                if let Some(key) = self.blocks[block as usize].key {
                     self.known.remove(&key);
                 }
                 block
             }
         };
-        self.blocks[block as usize] = Block { users: 1, remembered: false, idle_since: 0 };
+        self.blocks[block as usize] = Block { users: 1, ..Block::default() };
         Some(block)
     }
 
@@ -93,9 +100,8 @@ impl BlockPool {
         }
         self.clock += 1;
         let next = Chain(self.clock);
-        self.blocks[block as usize].remembered = true;
+        self.blocks[block as usize].key = Some(key);
         self.known.insert(key, (next, block));
-        self.keys.insert(block, key);
         next
     }
 
@@ -106,12 +112,12 @@ impl BlockPool {
             let entry = &mut self.blocks[block as usize];
             entry.users -= 1;
             if entry.users == 0 {
-                match entry.remembered {
-                    true => {
+                match entry.key {
+                    Some(_) => {
                         entry.idle_since = self.clock;
                         self.idle.insert(self.clock, block);
                     }
-                    false => self.free.push(block),
+                    None => self.free.push(block),
                 }
             }
         }

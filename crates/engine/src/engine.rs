@@ -23,8 +23,21 @@ pub struct Engine {
     tokenizer: Option<Arc<Tokenizer>>,
     plan: MemoryPlan,
     waiting: VecDeque<Running>,
+    /// The pool's changes when the first of them was last found not to fit.
+    no_room_at: Option<u64>,
     running: Vec<Running>,
+    /// Who runs in the step at hand.
+    turns: Vec<Turn>,
     next_id: u64,
+}
+
+/// A running request's part in a step.
+struct Turn {
+    /// Its place among the running.
+    at: usize,
+    rows: usize,
+    /// Nothing of it is pending after them, so that its next token can be chosen.
+    completes: bool,
 }
 
 /// The compiled program and its cache.
@@ -38,8 +51,7 @@ pub(crate) struct Model {
     rows: Rows,
 }
 
-/// A batch in the making; kept, so that a run of the program allocates nothing for it.
-#[derive(Default)]
+/// A batch in the making; kept, so that a step allocates nothing for it.
 struct Rows {
     tokens: Vec<u32>,
     segments: Vec<Segment>,
@@ -75,7 +87,11 @@ pub struct StepBytes {
 
 impl Model {
     /// Runs the works together. Logits row `i` is the `i`-th wanted, in the order of the works.
-    pub fn run(&mut self, team: &mut Team, works: &[Work]) -> Result<(), EngineError> {
+    pub fn run<'a>(
+        &mut self,
+        team: &mut Team,
+        works: impl IntoIterator<Item = Work<'a>>,
+    ) -> Result<(), EngineError> {
         let Rows { tokens, segments, blocks, logits } = &mut self.rows;
         tokens.clear();
         segments.clear();
@@ -144,7 +160,12 @@ impl Engine {
             vocab_size,
             max_tokens: sizes.max_tokens,
             context: plan.context,
-            rows: Rows::default(),
+            rows: Rows {
+                tokens: Vec::with_capacity(sizes.max_tokens),
+                segments: Vec::with_capacity(MAX_LOGITS),
+                blocks: Vec::with_capacity(blocks),
+                logits: Vec::with_capacity(MAX_LOGITS),
+            },
         };
         Ok(Engine {
             team,
@@ -153,7 +174,9 @@ impl Engine {
             tokenizer,
             plan,
             waiting: VecDeque::new(),
-            running: Vec::new(),
+            no_room_at: None,
+            running: Vec::with_capacity(MAX_LOGITS),
+            turns: Vec::with_capacity(MAX_LOGITS),
             next_id: 0,
         })
     }
@@ -206,6 +229,7 @@ impl Engine {
     /// Drops a request; its memory is free at once. Nothing happens if it has already finished.
     pub fn cancel(&mut self, id: RequestId) {
         self.waiting.retain(|running| running.id != id);
+        self.no_room_at = None;
         if let Some(at) = self.running.iter().position(|running| running.id == id) {
             let running = self.running.remove(at);
             self.pool.release(&running.blocks);
@@ -217,78 +241,78 @@ impl Engine {
         self.waiting.is_empty() && self.running.is_empty()
     }
 
-    /// Runs one forward pass over whatever is to be done (a chunk of prompts, a token each for running answers) and
-    /// returns what came of it. With nothing to do, returns at once.
+    /// Runs one forward pass over whatever is to be done (a chunk of prompts, a token each for running answers) and tells
+    /// what came of it. With nothing to do, returns at once. A step in which no request joins allocates nothing.
     ///
     /// # Errors
-    /// Only if the engine itself is broken.
-    pub fn step(&mut self) -> Result<Vec<Event>, EngineError> {
-        let mut events = Vec::new();
+    /// [`EngineError::NotFinite`] if the model's numbers overflow; otherwise only if the engine itself is broken.
+    pub fn step(&mut self, mut tell: impl FnMut(Event)) -> Result<(), EngineError> {
         self.admit();
-        // Running answers first, one row each; prompts share the rows that are left, first come first served.
-        let mut room = self.model.max_tokens;
-        let mut works = Vec::new();
-        let mut working = Vec::new();
-        let (decoding, prefilling): (Vec<usize>, Vec<usize>) =
-            (0..self.running.len()).partition(|&at| self.running[at].pending().len() == 1);
-        for at in decoding.into_iter().chain(prefilling) {
-            let running = &self.running[at];
-            let pending = running.pending();
-            let rows = pending.len().min(room);
-            let completes = rows == pending.len();
-            if rows == 0 {
-                continue;
-            }
-            room -= rows;
-            works.push(Work {
-                tokens: &pending[..rows],
+        self.take_turns();
+        if self.turns.is_empty() {
+            return Ok(());
+        }
+        let works = self.turns.iter().map(|turn| {
+            let running = &self.running[turn.at];
+            Work {
+                tokens: &running.pending()[..turn.rows],
                 position: running.computed,
                 blocks: &running.blocks,
-                logits: if completes { WantLogits::Last } else { WantLogits::None },
-            });
-            working.push((at, rows, completes));
-        }
-        if works.is_empty() {
-            return Ok(events);
-        }
-        self.model.run(&mut self.team, &works)?;
-        drop(works);
+                logits: if turn.completes { WantLogits::Last } else { WantLogits::None },
+            }
+        });
+        self.model.run(&mut self.team, works)?;
 
         let mut row = 0;
-        let mut over = Vec::new();
-        for (at, rows, completes) in working {
-            let running = &mut self.running[at];
+        for turn in &self.turns {
+            let running = &mut self.running[turn.at];
             let before = running.computed;
-            running.computed += rows;
+            running.computed += turn.rows;
             for index in before / BLOCK..running.computed / BLOCK {
                 let tokens = &running.tokens[index * BLOCK..(index + 1) * BLOCK];
                 running.chain = self.pool.remember(running.chain, running.blocks[index], tokens);
             }
-            if completes {
-                if running.advance(self.model.logits(row), &mut events)? {
-                    over.push(at);
-                }
+            if turn.completes {
+                running.advance(self.model.logits(row), &mut tell)?;
                 row += 1;
             }
         }
-        over.sort_unstable();
-        for at in over.into_iter().rev() {
-            let running = self.running.remove(at);
-            self.pool.release(&running.blocks);
+        self.running.retain(|running| {
+            if running.over {
+                self.pool.release(&running.blocks);
+            }
+            !running.over
+        });
+        Ok(())
+    }
+
+    /// Running answers first, one row each; prompts share the rows that are left, first come first served.
+    fn take_turns(&mut self) {
+        self.turns.clear();
+        let mut room = self.model.max_tokens;
+        for decoding in [true, false] {
+            for (at, running) in self.running.iter().enumerate() {
+                let pending = running.pending().len();
+                let rows = pending.min(room);
+                if (pending == 1) == decoding && rows > 0 {
+                    room -= rows;
+                    self.turns.push(Turn { at, rows, completes: rows == pending });
+                }
+            }
         }
-        Ok(events)
     }
 
     /// Starts waiting requests as long as the cache has room for all they may need, so that none has to be stopped half-way.
     fn admit(&mut self) {
         while let Some(next) = self.waiting.front() {
-            if self.running.len() == MAX_LOGITS {
+            if self.running.len() == MAX_LOGITS || self.no_room_at == Some(self.pool.changes()) {
                 return;
             }
             let needed = next.positions_needed().div_ceil(BLOCK);
             let (mut blocks, chain) = self.pool.find_prefix(&next.tokens);
             if needed - blocks.len() > self.pool.available() {
                 self.pool.release(&blocks);
+                self.no_room_at = Some(self.pool.changes());
                 return;
             }
             let Some(mut next) = self.waiting.pop_front() else { return };

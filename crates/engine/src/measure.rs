@@ -25,7 +25,7 @@ impl Engine {
         let mut result = Ok(());
         for tokens in tokens.chunks(chunk) {
             let work = Work { tokens, position, blocks: &blocks, logits: WantLogits::All };
-            result = self.model.run(&mut self.team, &[work]);
+            result = self.model.run(&mut self.team, [work]);
             if result.is_err() {
                 break;
             }
@@ -64,18 +64,14 @@ impl Engine {
         let mut result = Ok(());
         for step in 0..steps {
             let tokens: Vec<u32> = (0..batch).map(|i| self.some_token(i, depth + step)).collect();
-            let works: Vec<Work> = sequences
-                .iter()
-                .zip(&tokens)
-                .map(|(blocks, token)| Work {
-                    tokens: std::slice::from_ref(token),
-                    position: depth + step,
-                    blocks,
-                    logits: WantLogits::Last,
-                })
-                .collect();
+            let works = sequences.iter().zip(&tokens).map(|(blocks, token)| Work {
+                tokens: std::slice::from_ref(token),
+                position: depth + step,
+                blocks,
+                logits: WantLogits::Last,
+            });
             let start = Instant::now();
-            result = self.model.run(&mut self.team, &works);
+            result = self.model.run(&mut self.team, works);
             if result.is_err() {
                 break;
             }
@@ -134,7 +130,7 @@ impl Engine {
         for tokens in tokens.chunks(self.model.max_tokens) {
             let last = position + tokens.len() == positions.end;
             let logits = if last { logits } else { WantLogits::None };
-            self.model.run(&mut self.team, &[Work { tokens, position, blocks, logits }])?;
+            self.model.run(&mut self.team, [Work { tokens, position, blocks, logits }])?;
             position += tokens.len();
         }
         Ok(())

@@ -106,7 +106,7 @@ impl Sampling {
 
 /// What a step brought.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub enum Event<'a> {
     /// A token was generated. Its text may come later, with the token that completes a character or rules out a stop text.
     Token {
         /// Whose.
@@ -114,16 +114,16 @@ pub enum Event {
         /// Its id.
         id: u32,
         /// Text that is now certain; may be empty. (Empty always, if the engine was loaded without a tokenizer.)
-        text: String,
+        text: &'a str,
         /// If asked for: the token's own log-probability, then the most likely ones.
-        logprobs: Option<TokenLogprob>,
+        logprobs: Option<&'a TokenLogprob>,
     },
     /// The request is over and its memory free.
     Finished {
         /// Whose.
         request: RequestId,
         /// The last piece of text: held back for a stop text that did not come.
-        text: String,
+        text: &'a str,
         /// Why it ended.
         reason: FinishReason,
         /// What it took.
@@ -132,7 +132,7 @@ pub enum Event {
 }
 
 /// Log-probabilities (natural, over the full vocabulary, before temperature and cuts) at one generated token.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TokenLogprob {
     /// Of the chosen token.
     pub logprob: f32,

@@ -8,8 +8,8 @@ use whit_model::tokenizer::StreamDecoder;
 
 use crate::EngineError;
 use crate::blocks::Chain;
-use crate::request::{Event, FinishReason, Request, RequestId, Usage};
-use crate::sampler::{Sampler, logprobs};
+use crate::request::{Event, FinishReason, Request, RequestId, TokenLogprob, Usage};
+use crate::sampler::Sampler;
 use crate::stop::{Passed, StopTexts};
 
 /// A request with everything that belongs to it.
@@ -28,20 +28,30 @@ pub(crate) struct Running {
     limit: usize,
     stop_tokens: Vec<u32>,
     logprobs: Option<usize>,
+    /// Those of the last token; kept, so that a step allocates nothing for it.
+    last_logprobs: TokenLogprob,
     sampler: Sampler,
     decoder: Option<StreamDecoder<Arc<Tokenizer>>>,
     stop_texts: StopTexts,
     submitted: Instant,
     first_token: Option<Instant>,
+    /// It has told its end.
+    pub over: bool,
 }
 
 impl Running {
     pub fn new(id: RequestId, request: Request, context: usize, tokenizer: Option<Arc<Tokenizer>>) -> Running {
         let prompt = request.prompt.len();
         let limit = request.max_tokens.map_or(context, |max| prompt.saturating_add(max).min(context));
+        let mut sampler = Sampler::new(request.sampling, &request.prompt);
+        let decoder = tokenizer.map(|tokenizer| tokenizer.shared_decoder_after(&request.prompt, true));
+        let mut tokens = request.prompt;
+        // So that no step has to make room.
+        tokens.reserve_exact(limit.saturating_sub(prompt));
+        sampler.reserve(limit.saturating_sub(prompt));
         Running {
             id,
-            sampler: Sampler::new(request.sampling, &request.prompt),
+            sampler,
             computed: 0,
             blocks: vec![],
             chain: Chain::default(),
@@ -50,11 +60,13 @@ impl Running {
             limit,
             stop_tokens: request.stop_tokens,
             logprobs: request.logprobs,
-            decoder: tokenizer.map(|tokenizer| tokenizer.shared_decoder_after(&request.prompt, true)),
-            tokens: request.prompt,
+            last_logprobs: TokenLogprob::default(),
+            decoder,
+            tokens,
             stop_texts: StopTexts::new(request.stop),
             submitted: Instant::now(),
             first_token: None,
+            over: false,
         }
     }
 
@@ -75,15 +87,16 @@ impl Running {
         self.cached = tokens;
     }
 
-    /// Chooses the next token from `logits`; true if the request is over.
+    /// Chooses the next token from `logits` and tells what came of it.
     ///
     /// # Errors
     /// If the model's numbers have left the range of floats.
-    pub fn advance(&mut self, logits: &[f32], events: &mut Vec<Event>) -> Result<bool, EngineError> {
+    pub fn advance(&mut self, logits: &[f32], tell: &mut impl FnMut(Event)) -> Result<(), EngineError> {
         if self.limit <= self.prompt {
             // max_tokens is 0: the prompt was to be run, nothing more.
-            events.push(self.finished(String::new(), FinishReason::Length));
-            return Ok(true);
+            self.over = true;
+            tell(Event::Finished { request: self.id, text: "", reason: FinishReason::Length, usage: self.usage() });
+            return Ok(());
         }
         let id = self.sampler.choose(logits);
         if !logits[id as usize].is_finite() {
@@ -91,55 +104,44 @@ impl Running {
         }
         self.tokens.push(id);
         self.first_token.get_or_insert_with(Instant::now);
-        let logprobs = self.logprobs.map(|top| logprobs(logits, id, top));
-        if self.stop_tokens.contains(&id) {
-            events.push(Event::Token { request: self.id, id, text: String::new(), logprobs });
-            let (text, _) = self.rest();
-            events.push(self.finished(text, FinishReason::Stop));
-            return Ok(true);
+        if let Some(top) = self.logprobs {
+            self.sampler.logprobs(logits, id, top, &mut self.last_logprobs);
         }
-        let piece = self.decoder.as_mut().map_or_else(String::new, |decoder| decoder.push(id));
-        match self.stop_texts.push(&piece) {
-            Passed::Stop(text) => {
-                events.push(Event::Token { request: self.id, id, text, logprobs });
-                events.push(self.finished(String::new(), FinishReason::Stop));
-                Ok(true)
-            }
-            Passed::Text(text) => {
-                events.push(Event::Token { request: self.id, id, text, logprobs });
-                let full = self.tokens.len() >= self.limit;
-                if full {
-                    let (text, reason) = self.rest();
-                    events.push(self.finished(text, reason));
-                }
-                Ok(full)
-            }
+        let is_stop = self.stop_tokens.contains(&id);
+        let decoder = self.decoder.as_mut().filter(|_| !is_stop);
+        let passed = self.stop_texts.push(|text| decoder.into_iter().for_each(|decoder| decoder.push_to(id, text)));
+        let (text, is_stopped) = match passed {
+            Passed::Text(text) => (text, false),
+            Passed::Stop(text) => (text, true),
+        };
+        let logprobs = self.logprobs.map(|_| &self.last_logprobs);
+        tell(Event::Token { request: self.id, id, text, logprobs });
+        self.over = is_stop || is_stopped || self.tokens.len() >= self.limit;
+        if self.over {
+            let usage = self.usage();
+            // What was held back can still hold a stop text, if the decoder kept part of it.
+            let decoder = self.decoder.take();
+            let (text, reason) = match is_stopped {
+                true => ("", FinishReason::Stop),
+                false => match self.stop_texts.finish(|text| decoder.into_iter().for_each(|d| d.finish_to(text))) {
+                    Passed::Text(text) if !is_stop => (text, FinishReason::Length),
+                    Passed::Text(text) | Passed::Stop(text) => (text, FinishReason::Stop),
+                },
+            };
+            tell(Event::Finished { request: self.id, text, reason, usage });
         }
+        Ok(())
     }
 
-    /// Text that was held back, at the end of the context. It can still hold a stop text, if the decoder kept part of it.
-    fn rest(&mut self) -> (String, FinishReason) {
-        let last = self.decoder.take().map_or_else(String::new, StreamDecoder::finish);
-        match self.stop_texts.push(&last) {
-            Passed::Stop(text) => (text, FinishReason::Stop),
-            Passed::Text(text) => (text + &self.stop_texts.finish(), FinishReason::Length),
-        }
-    }
-
-    fn finished(&self, text: String, reason: FinishReason) -> Event {
+    fn usage(&self) -> Usage {
         let now = Instant::now();
         let first = self.first_token.unwrap_or(now);
-        Event::Finished {
-            request: self.id,
-            text,
-            reason,
-            usage: Usage {
-                prompt_tokens: self.prompt,
-                cached_tokens: self.cached,
-                generated_tokens: self.tokens.len() - self.prompt,
-                time_to_first_token: first - self.submitted,
-                decode_time: now - first,
-            },
+        Usage {
+            prompt_tokens: self.prompt,
+            cached_tokens: self.cached,
+            generated_tokens: self.tokens.len() - self.prompt,
+            time_to_first_token: first - self.submitted,
+            decode_time: now - first,
         }
     }
 }

@@ -49,6 +49,31 @@ impl Sampler {
         id
     }
 
+    /// Makes room for `answers` more tokens, so that counting them need not.
+    pub fn reserve(&mut self, answers: usize) {
+        if self.keeps_count() {
+            self.seen.reserve(answers);
+        }
+    }
+
+    /// Log-probabilities of `id` and of the `top` most likely tokens, to `into`.
+    pub fn logprobs(&mut self, logits: &[f32], id: u32, top: usize, into: &mut TokenLogprob) {
+        let total = log_sum_exp(logits);
+        let of = |logit: f32| (f64::from(logit) - total) as f32;
+        let best = &mut self.candidates;
+        best.clear();
+        best.extend(logits.iter().enumerate().map(|(id, &logit)| (logit, id as u32)));
+        let top = top.min(best.len());
+        if top > 0 && top < best.len() {
+            best.select_nth_unstable_by(top - 1, better);
+        }
+        best.truncate(top);
+        best.sort_unstable_by(better);
+        into.logprob = of(logits[id as usize]);
+        into.top.clear();
+        into.top.extend(best.iter().map(|&(logit, id)| (id, of(logit))));
+    }
+
     fn keeps_count(&self) -> bool {
         let s = &self.sampling;
         s.repetition_penalty != 1.0 || s.presence_penalty != 0.0 || s.frequency_penalty != 0.0
@@ -156,23 +181,6 @@ pub(crate) fn log_sum_exp(logits: &[f32]) -> f64 {
     let largest = logits.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
     let sum: f64 = logits.iter().map(|&l| f64::from((l - largest).exp())).sum();
     f64::from(largest) + sum.ln()
-}
-
-/// Log-probabilities of `id` and of the `top` most likely tokens.
-pub(crate) fn logprobs(logits: &[f32], id: u32, top: usize) -> TokenLogprob {
-    let total = log_sum_exp(logits);
-    let of = |logit: f32| (f64::from(logit) - total) as f32;
-    let mut best: Vec<(f32, u32)> = logits.iter().enumerate().map(|(id, &logit)| (logit, id as u32)).collect();
-    let top = top.min(best.len());
-    if top > 0 && top < best.len() {
-        best.select_nth_unstable_by(top - 1, better);
-    }
-    best.truncate(top);
-    best.sort_unstable_by(better);
-    TokenLogprob {
-        logprob: of(logits[id as usize]),
-        top: best.into_iter().map(|(logit, id)| (id, of(logit))).collect(),
-    }
 }
 
 /// Steele, Lea and Flood, 2014: the whole state is a counter, so that a request's draws depend on nothing but its seed.
@@ -283,7 +291,8 @@ mod tests {
 
     #[test]
     fn log_probabilities_are_those_of_the_softmax() {
-        let got = logprobs(&LOGITS, 3, 2);
+        let mut got = TokenLogprob::default();
+        Sampler::new(Sampling::default(), &[]).logprobs(&LOGITS, 3, 2, &mut got);
         let total: f64 = LOGITS.iter().map(|&l| f64::from(l).exp()).sum();
         assert!((f64::from(got.logprob) - (-1.0 - total.ln())).abs() < 1e-6);
         assert_eq!(got.top.iter().map(|t| t.0).collect::<Vec<_>>(), [1, 4]);

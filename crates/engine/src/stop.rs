@@ -3,39 +3,49 @@
 /// Passes text on, holding back what could be the beginning of a stop text.
 pub(crate) struct StopTexts {
     stops: Vec<String>,
-    held: String,
+    /// What was passed on last, then what is held back.
+    text: String,
+    passed: usize,
 }
 
 /// What a piece of text led to.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Passed {
+pub(crate) enum Passed<'a> {
     /// Certain text, possibly empty.
-    Text(String),
+    Text(&'a str),
     /// The rest of the text; a stop text followed.
-    Stop(String),
+    Stop(&'a str),
 }
 
 impl StopTexts {
     /// Empty stop texts never match.
     pub fn new(stops: Vec<String>) -> StopTexts {
-        StopTexts { stops: stops.into_iter().filter(|stop| !stop.is_empty()).collect(), held: String::new() }
+        let stops: Vec<String> = stops.into_iter().filter(|stop| !stop.is_empty()).collect();
+        let longest = stops.iter().map(String::len).max().unwrap_or(0);
+        // Room for the longest token there is likely to be: then no step has to grow it.
+        StopTexts { stops, text: String::with_capacity(longest + 1024), passed: 0 }
     }
 
-    /// Takes more text.
-    pub fn push(&mut self, piece: &str) -> Passed {
-        self.held.push_str(piece);
-        if let Some(at) = self.stops.iter().filter_map(|stop| self.held.find(stop.as_str())).min() {
-            self.held.truncate(at);
-            return Passed::Stop(std::mem::take(&mut self.held));
+    /// Takes the text that `more` appends.
+    pub fn push(&mut self, more: impl FnOnce(&mut String)) -> Passed<'_> {
+        self.text.drain(..self.passed);
+        more(&mut self.text);
+        if let Some(at) = self.stops.iter().filter_map(|stop| self.text.find(stop.as_str())).min() {
+            self.text.truncate(at);
+            self.passed = at;
+            return Passed::Stop(&self.text);
         }
-        let keep = self.stops.iter().map(|stop| overlap(&self.held, stop)).max().unwrap_or(0);
-        let rest = self.held.split_off(self.held.len() - keep);
-        Passed::Text(std::mem::replace(&mut self.held, rest))
+        let keep = self.stops.iter().map(|stop| overlap(&self.text, stop)).max().unwrap_or(0);
+        self.passed = self.text.len() - keep;
+        Passed::Text(&self.text[..self.passed])
     }
 
-    /// What was held back, when no more text comes.
-    pub fn finish(&mut self) -> String {
-        std::mem::take(&mut self.held)
+    /// As [`StopTexts::push`], when no more text comes: nothing is held back.
+    pub fn finish(&mut self, more: impl FnOnce(&mut String)) -> Passed<'_> {
+        match self.push(more) {
+            Passed::Stop(_) => Passed::Stop(&self.text),
+            Passed::Text(_) => Passed::Text(&self.text),
+        }
     }
 }
 
@@ -52,13 +62,15 @@ mod tests {
         let mut texts = StopTexts::new(stops.iter().map(|s| s.to_string()).collect());
         let mut out = String::new();
         for piece in pieces {
-            match texts.push(piece) {
-                Passed::Text(text) => out += &text,
-                Passed::Stop(text) => return (out + &text, true),
+            match texts.push(|text| text.push_str(piece)) {
+                Passed::Text(text) => out += text,
+                Passed::Stop(text) => return (out + text, true),
             }
         }
-        out += &texts.finish();
-        (out, false)
+        match texts.finish(|_| {}) {
+            Passed::Text(text) => (out + text, false),
+            Passed::Stop(text) => (out + text, true),
+        }
     }
 
     #[test]

@@ -47,11 +47,12 @@ fn together(engine: &mut Engine, requests: &[Request], steps_between: usize) -> 
         if let Some(request) = joining {
             answers.push((engine.submit(request.clone()).unwrap(), Vec::new()));
         }
-        for event in engine.step().unwrap() {
+        let stepped = engine.step(|event| {
             if let Event::Token { request, id, .. } = event {
                 answers.iter_mut().find(|(id, _)| *id == request).unwrap().1.push(id);
             }
-        }
+        });
+        stepped.unwrap();
         step += 1;
     }
     answers.into_iter().map(|(_, ids)| ids).collect()
@@ -96,12 +97,11 @@ fn a_prompt_found_in_the_cache_says_the_same_and_is_not_run_again() {
                 engine.submit(request).unwrap();
                 let mut ids = Vec::new();
                 while !engine.is_idle() {
-                    for event in engine.step().unwrap() {
-                        match event {
-                            Event::Token { id, .. } => ids.push(id),
-                            Event::Finished { usage, .. } => assert_eq!(usage.cached_tokens, cached),
-                        }
-                    }
+                    let step = engine.step(|event| match event {
+                        Event::Token { id, .. } => ids.push(id),
+                        Event::Finished { usage, .. } => assert_eq!(usage.cached_tokens, cached),
+                    });
+                    step.unwrap();
                 }
                 assert_eq!(ids, want);
             }
@@ -124,13 +124,12 @@ fn a_cancelled_request_frees_its_memory_and_disturbs_nobody() {
             engine.cancel(second);
             engine.cancel(second);
         }
-        for event in engine.step().unwrap() {
-            match event {
-                Event::Token { request, id, .. } if request == first => answer.push(id),
-                Event::Finished { request, .. } => assert_eq!(request, first),
-                _ => {}
-            }
-        }
+        let stepped = engine.step(|event| match event {
+            Event::Token { request, id, .. } if request == first => answer.push(id),
+            Event::Finished { request, .. } => assert_eq!(request, first),
+            _ => {}
+        });
+        stepped.unwrap();
         if engine.is_idle() {
             break;
         }

@@ -68,24 +68,31 @@ pub fn answer(
             };
             return Ok(answer);
         }
-        for event in engine.step()? {
-            match event {
+        let mut delivered = Ok(());
+        engine.step(|event| {
+            let text = match event {
                 Event::Token { id, text, logprobs, .. } => {
                     first_token.get_or_insert_with(Instant::now);
                     answer.ids.push(id);
-                    answer.logprobs.extend(logprobs);
-                    deliver(&mut answer.text, &text, on_text)?;
+                    answer.logprobs.extend(logprobs.cloned());
+                    text
                 }
                 Event::Finished { text, reason, usage, .. } => {
-                    deliver(&mut answer.text, &text, on_text)?;
                     answer.finish = match reason {
                         FinishReason::Stop => Finish::Stop,
                         FinishReason::Length => Finish::Length,
                     };
                     answer.usage = usage;
-                    return Ok(answer);
+                    text
                 }
+            };
+            if delivered.is_ok() {
+                delivered = deliver(&mut answer.text, text, on_text);
             }
+        })?;
+        delivered?;
+        if engine.is_idle() {
+            return Ok(answer);
         }
     }
 }

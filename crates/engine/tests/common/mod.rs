@@ -82,11 +82,12 @@ pub fn generate(engine: &mut Engine, request: Request) -> Vec<u32> {
     engine.submit(request).unwrap();
     let mut ids = Vec::new();
     while !engine.is_idle() {
-        for event in engine.step().unwrap() {
+        let step = engine.step(|event| {
             if let Event::Token { id, .. } = event {
                 ids.push(id);
             }
-        }
+        });
+        step.unwrap();
     }
     ids
 }

@@ -18,7 +18,7 @@ pub struct StreamDecoder<T: Deref<Target = Tokenizer>> {
 impl<T: Deref<Target = Tokenizer>> StreamDecoder<T> {
     /// A decoder for what follows `context`.
     pub(super) fn new(tokenizer: T, context: &[u32], skip_special: bool) -> StreamDecoder<T> {
-        let mut decoder = StreamDecoder { tokenizer, skip_special, at_start: true, utf8: Utf8::default() };
+        let mut decoder = StreamDecoder { tokenizer, skip_special, at_start: true, utf8: Utf8::new() };
         let mut unseen = String::new();
         for &id in context {
             decoder.push_to(id, &mut unseen);
@@ -57,42 +57,46 @@ impl<T: Deref<Target = Tokenizer>> StreamDecoder<T> {
     /// What is left when no more ids come (an unfinished character becomes U+FFFD).
     pub fn finish(self) -> String {
         let mut text = String::new();
-        self.utf8.finish(&mut text);
+        self.finish_to(&mut text);
         text
+    }
+
+    /// As [`StreamDecoder::finish`], appended to `text`.
+    pub fn finish_to(self, text: &mut String) {
+        self.utf8.finish(text);
     }
 }
 
 /// Bytes to text as `String::from_utf8_lossy` does it, over any number of pieces.
-#[derive(Default)]
 struct Utf8 {
-    /// The start of a character, at most three bytes.
+    /// The start of a character: at most three bytes between one call and the next.
     unfinished: Vec<u8>,
 }
 
 impl Utf8 {
+    fn new() -> Utf8 {
+        // Room for the longest token there is likely to be, so that it need not grow half-way.
+        Utf8 { unfinished: Vec::with_capacity(1024) }
+    }
+
     fn append(&mut self, bytes: &[u8], text: &mut String) {
-        let joined;
-        let mut bytes = if self.unfinished.is_empty() {
-            bytes
-        } else {
-            joined = [std::mem::take(&mut self.unfinished).as_slice(), bytes].concat();
-            joined.as_slice()
-        };
+        self.unfinished.extend_from_slice(bytes);
+        let mut bytes = self.unfinished.as_slice();
         while !bytes.is_empty() {
-            let Err(error) = std::str::from_utf8(bytes).map(|whole| text.push_str(whole)) else { return };
+            let Err(error) = std::str::from_utf8(bytes).map(|whole| text.push_str(whole)) else {
+                bytes = &[];
+                break;
+            };
             let (valid, rest) = bytes.split_at(error.valid_up_to());
             text.push_str(&String::from_utf8_lossy(valid));
-            match error.error_len() {
-                Some(length) => {
-                    text.push(char::REPLACEMENT_CHARACTER);
-                    bytes = &rest[length..];
-                }
-                None => {
-                    self.unfinished = rest.to_vec();
-                    return;
-                }
-            }
+            bytes = rest;
+            let Some(length) = error.error_len() else { break };
+            text.push(char::REPLACEMENT_CHARACTER);
+            bytes = &rest[length..];
         }
+        // In place: a step that decodes allocates nothing.
+        let done = self.unfinished.len() - bytes.len();
+        self.unfinished.drain(..done);
     }
 
     fn finish(self, text: &mut String) {
@@ -118,7 +122,7 @@ mod tests {
         ];
         for bytes in texts {
             for size in 1..=bytes.len() {
-                let (mut utf8, mut text) = (Utf8::default(), String::new());
+                let (mut utf8, mut text) = (Utf8::new(), String::new());
                 for piece in bytes.chunks(size) {
                     utf8.append(piece, &mut text);
                     assert!(utf8.unfinished.len() < 4);
