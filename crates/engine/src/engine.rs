@@ -12,7 +12,7 @@ use crate::compile::{Compiled, compile};
 use crate::plan::{MAX_LOGITS, blocks_per_sequence, plan, sizes};
 use crate::request::{Event, Request, RequestId};
 use crate::running::Running;
-use crate::weights::{Packer, Weights};
+use crate::weights::{Packed, Weights};
 use crate::{EngineError, MemoryPlan, Options};
 
 /// A loaded model, ready to take requests.
@@ -87,11 +87,7 @@ pub struct StepBytes {
 
 impl Model {
     /// Runs the works together. Logits row `i` is the `i`-th wanted, in the order of the works.
-    pub fn run<'a>(
-        &mut self,
-        team: &mut Team,
-        works: impl IntoIterator<Item = Work<'a>>,
-    ) -> Result<(), EngineError> {
+    pub fn run<'a>(&mut self, team: &mut Team, works: impl IntoIterator<Item = Work<'a>>) -> Result<(), EngineError> {
         let Rows { tokens, segments, blocks, logits } = &mut self.rows;
         tokens.clear();
         segments.clear();
@@ -143,9 +139,11 @@ impl Engine {
         let plan = plan(checkpoint, spec, options)?;
         let mut team = Team::new(options.threads).map_err(|error| EngineError::Option(error.to_string()))?;
         let sizes = sizes(options, plan.context);
-        let packer = Packer { team: &mut team, progress, total: plan.weights };
+        let mut planned = Weights::planned(checkpoint);
+        compile(spec, &mut planned, sizes)?;
+        let packed = Packed::pack(checkpoint, planned.into_wanted(), &mut team, progress)?;
         let Compiled { builder, kv, logits, vocab_size } =
-            compile(spec, &mut Weights::new(checkpoint, Some(packer)), sizes)?;
+            compile(spec, &mut Weights::packed(checkpoint, &packed), sizes)?;
         let program = builder.finish(team.count());
         let blocks = blocks_per_sequence(plan.context) * options.sequences;
         let model = Model {

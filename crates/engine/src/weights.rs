@@ -1,39 +1,99 @@
 //! From tensors of a checkpoint to what the kernels compute with.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use whit_kernels::program::Table;
-use whit_kernels::{PackError, PackedMatrix, Team};
+use whit_kernels::{ALIGNMENT, AlignedBytes, Format, PackError, PackedMatrix, SharedBytes, Team};
 use whit_model::spec::{Linear, Rows, TensorRef};
 use whit_model::{Checkpoint, ModelError, Tensor};
 
-/// Reads and packs tensors; or, to plan, only looks at their shapes.
+use crate::EngineError;
+
+/// Reads tensors; or, to plan, only looks at their shapes.
 pub(crate) struct Weights<'a> {
     checkpoint: &'a Checkpoint,
-    packer: Option<Packer<'a>>,
+    packed: Option<&'a Packed>,
     matrices: HashMap<TensorRef, PackedMatrix>,
+    wanted: Vec<Wanted>,
 }
 
-/// Who packs, and who hears of it.
-pub(crate) struct Packer<'a> {
-    pub team: &'a mut Team,
-    /// Hears (bytes packed, `total`).
-    pub progress: &'a mut dyn FnMut(u64, u64),
-    pub total: u64,
+/// A matrix that a model is made of, and its place among the packed weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub tensor: TensorRef,
+    pub format: Format,
+    pub rows: usize,
+    pub cols: usize,
+    /// First byte.
+    pub at: usize,
+}
+
+impl Wanted {
+    fn end(&self) -> usize {
+        self.at.saturating_add(PackedMatrix::packed_bytes(self.format, self.rows, self.cols))
+    }
+}
+
+/// All packed matrices of a model, one after the other in one piece of memory.
+pub(crate) struct Packed {
+    bytes: SharedBytes,
+    wanted: Vec<Wanted>,
+}
+
+impl Packed {
+    /// Packs what is `wanted` of the checkpoint. `progress` hears (bytes packed, bytes in all).
+    pub fn pack(
+        checkpoint: &Checkpoint,
+        wanted: Vec<Wanted>,
+        team: &mut Team,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Packed, EngineError> {
+        let total = wanted.last().map_or(0, Wanted::end);
+        let mut bytes = AlignedBytes::try_zeroed(total).ok_or_else(|| {
+            EngineError::DoesNotFit(format!("the system does not give the {total} bytes of the packed weights"))
+        })?;
+        for matrix in &wanted {
+            let tensor = checkpoint.tensor(&matrix.tensor.name)?;
+            let row_of = |row| source_row(&matrix.tensor.rows, row);
+            let out = &mut bytes[matrix.at..matrix.end()];
+            PackedMatrix::pack_into(team, matrix.format, tensor.bytes, matrix.rows, matrix.cols, &row_of, out)
+                .map_err(|error| bad_weights(checkpoint, &tensor, &error))?;
+            // Packed once, the source is not looked at again: memory must not hold both.
+            checkpoint.release(tensor.name);
+            progress(matrix.end() as u64, total as u64);
+        }
+        Ok(Packed { bytes: Arc::new(bytes), wanted })
+    }
+
+    fn matrices(&self) -> HashMap<TensorRef, PackedMatrix> {
+        let matrix = |w: &Wanted| PackedMatrix::packed(w.format, w.rows, w.cols, self.bytes.clone(), w.at);
+        self.wanted.iter().filter_map(|w| Some((w.tensor.clone(), matrix(w)?))).collect()
+    }
 }
 
 impl<'a> Weights<'a> {
-    /// Without a packer nothing is read: matrices have shapes only, vectors are zeros.
-    pub fn new(checkpoint: &'a Checkpoint, packer: Option<Packer<'a>>) -> Weights<'a> {
-        Weights { checkpoint, packer, matrices: HashMap::new() }
+    /// To plan: nothing is read, matrices have shapes only, vectors are zeros.
+    pub fn planned(checkpoint: &'a Checkpoint) -> Weights<'a> {
+        Weights { checkpoint, packed: None, matrices: HashMap::new(), wanted: vec![] }
+    }
+
+    /// To run, with the matrices that planning found to be wanted.
+    pub fn packed(checkpoint: &'a Checkpoint, packed: &'a Packed) -> Weights<'a> {
+        Weights { checkpoint, packed: Some(packed), matrices: packed.matrices(), wanted: vec![] }
     }
 
     /// Bytes of all matrices asked for so far.
     pub fn bytes(&self) -> u64 {
-        self.matrices.values().map(|matrix| matrix.bytes() as u64).sum()
+        self.wanted.last().map_or(0, |last| last.end() as u64)
     }
 
-    /// The matrix of a linear layer, packed once however often it is asked for.
+    /// The matrices asked for, in order.
+    pub fn into_wanted(self) -> Vec<Wanted> {
+        self.wanted
+    }
+
+    /// The matrix of a linear layer, the same one however often it is asked for.
     pub fn matrix(&mut self, linear: &Linear) -> Result<PackedMatrix, ModelError> {
         if let Some(matrix) = self.matrices.get(&linear.weight) {
             return Ok(matrix.clone());
@@ -41,29 +101,23 @@ impl<'a> Weights<'a> {
         let tensor = self.checkpoint.tensor(&linear.weight.name)?;
         let (rows, cols) = (linear.out_features, linear.in_features);
         self.check_cols(&tensor, cols)?;
-        let matrix = match &mut self.packer {
-            None => PackedMatrix::planned(tensor.format, rows, cols),
-            Some(packer) => {
-                let row_of = |row| source_row(&linear.weight.rows, row);
-                let matrix = PackedMatrix::pack(packer.team, tensor.format, tensor.bytes, rows, cols, &row_of)
-                    .map_err(|error| bad_weights(self.checkpoint, &tensor, &error))?;
-                // Packed once, the source is not looked at again: memory must not hold both.
-                self.checkpoint.release(tensor.name);
-                matrix
-            }
-        };
-        self.matrices.insert(linear.weight.clone(), matrix.clone());
-        let done = self.bytes();
-        if let Some(packer) = &mut self.packer {
-            (packer.progress)(done, packer.total);
+        if tensor.format.row_bytes(cols).is_none() {
+            let (format, block_len) = (tensor.format, tensor.format.block_len());
+            return Err(bad_weights(self.checkpoint, &tensor, &PackError::Columns { cols, format, block_len }));
         }
+        // Sizes come from the file: no sum of them may wrap.
+        let end = self.wanted.last().map_or(0, Wanted::end);
+        let at = end.checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX);
+        self.wanted.push(Wanted { tensor: linear.weight.clone(), format: tensor.format, rows, cols, at });
+        let matrix = PackedMatrix::planned(tensor.format, rows, cols);
+        self.matrices.insert(linear.weight.clone(), matrix.clone());
         Ok(matrix)
     }
 
     /// A one-dimensional tensor (or any other, flattened) of `len` values.
     pub fn vector(&self, reference: &TensorRef, len: usize) -> Result<Vec<f32>, ModelError> {
         let tensor = self.checkpoint.tensor(&reference.name)?;
-        if self.packer.is_none() {
+        if self.packed.is_none() {
             return Ok(vec![0.0; len]);
         }
         let mut all = vec![0f32; tensor.shape.iter().product()];
@@ -88,7 +142,7 @@ impl<'a> Weights<'a> {
         if reference.rows != Rows::All {
             return Err(self.malformed(&tensor, "an embedding is a whole tensor".into()));
         }
-        if self.packer.is_some() && !tensor.format.is_finite(tensor.bytes) {
+        if self.packed.is_some() && !tensor.format.is_finite(tensor.bytes) {
             return Err(self.malformed(&tensor, format!("holds a value that is not a finite number; {AGAIN}")));
         }
         self.checkpoint.release(tensor.name);

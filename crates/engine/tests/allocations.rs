@@ -19,13 +19,8 @@ fn a_thousand_decode_steps_allocate_nothing() {
     let checkpoint = Checkpoint::open(&model).unwrap();
     let spec = DecoderSpec::from_checkpoint(&checkpoint).unwrap();
     let tokenizer = Arc::new(Tokenizer::from_checkpoint(&checkpoint).unwrap());
-    let options = Options {
-        context: Some(1024),
-        threads: Some(2),
-        sequences: 3,
-        memory: Some(1 << 32),
-        ..Options::default()
-    };
+    let options =
+        Options { context: Some(1024), threads: Some(2), sequences: 3, memory: Some(1 << 32), ..Options::default() };
     let mut engine = Engine::load(&checkpoint, &spec, Some(tokenizer), &options, &mut |_, _| {}).unwrap();
     // Every way to choose a token, text, stop texts and log-probabilities.
     let drawn = Sampling { temperature: 1.0, top_p: 0.9, repetition_penalty: 1.1, seed: 7, ..Sampling::default() };
@@ -33,7 +28,10 @@ fn a_thousand_decode_steps_allocate_nothing() {
     for request in [
         Request::new(prompt(3)),
         Request { sampling: drawn, logprobs: Some(5), ..Request::new(prompt(10)) },
-        Request { stop: vec!["a text that never comes".into(), "\u{1f999}\u{1f999}".into()], ..Request::new(prompt(18)) },
+        Request {
+            stop: vec!["a text that never comes".into(), "\u{1f999}\u{1f999}".into()],
+            ..Request::new(prompt(18))
+        },
     ] {
         engine.submit(request).unwrap();
     }

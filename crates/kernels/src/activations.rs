@@ -1,4 +1,8 @@
 //! The other operand: activations, as floats or as bytes with a scale for every 32.
+//!
+//! Quantised rows lie in *tiles*: as many rows as a kernel works on together, interleaved, so that one pointer walks over all of
+//! them. The tiles of a buffer follow from its number of rows: as many of the largest size as there are, then one of each smaller
+//! power of two that is needed.
 
 use crate::isa::Kernel;
 use crate::memory::round_up;
@@ -7,9 +11,11 @@ use crate::simd::{LANES, Simd};
 /// Weights that share an activation scale, and the unit in which packed formats are unpacked.
 pub const GROUP: usize = 32;
 
-/// How one row of `cols` activations lies when it is quantised: signed bytes, then an `f32` scale for every 32, then an `i32`
-/// sum for every 16 (which pays for unsigned weight codes and for minima). All padded with zeros to whole blocks of
-/// the largest format.
+/// How quantised rows of a given width lie in memory.
+///
+/// A tile of `T` rows holds, group of 32 columns by group: signed bytes `[groups][8][T][4]`, then scales `[groups][T]` as `f32`, then
+/// sums of sixteen bytes `[groups][2][T]` as `i32` (which pay for unsigned weight codes and for minima). Columns are padded with
+/// zeros to whole blocks of the largest format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuantisedRow {
     /// Values, a multiple of 256.
@@ -21,15 +27,83 @@ impl QuantisedRow {
     pub fn new(cols: usize) -> QuantisedRow {
         QuantisedRow { padded: round_up(cols, 256) }
     }
-    pub(crate) fn scales_at(self) -> usize {
-        self.padded
+    /// Groups of a row, padding included.
+    pub(crate) fn groups(self) -> usize {
+        self.padded / GROUP
     }
-    pub(crate) fn sums_at(self) -> usize {
-        self.padded + self.padded / GROUP * 4
+    /// Bytes from the start of a tile of `tile` rows to its scales.
+    pub(crate) fn scales_at(self, tile: usize) -> usize {
+        tile * self.padded
     }
-    /// Bytes of a row, a multiple of a cache line.
+    /// Bytes from the start of a tile of `tile` rows to its sums.
+    pub(crate) fn sums_at(self, tile: usize) -> usize {
+        tile * (self.padded + self.groups() * 4)
+    }
+    /// Bytes of a row, a multiple of a cache line. The tile that begins with row `r` lies `r` times this into the buffer.
     pub fn bytes(self) -> usize {
-        round_up(self.padded + self.padded / GROUP * 4 + self.padded / 16 * 4, 64)
+        round_up(self.padded + self.groups() * 12, 64)
+    }
+}
+
+/// The tile of row `row` among `rows` rows: its first row, and how many it has (a power of two, at most `most`).
+#[inline(always)]
+pub(crate) fn tile_of(row: usize, rows: usize, most: usize) -> (usize, usize) {
+    let (mut start, mut size) = (row / most * most, most);
+    while row >= start + size || start + size > rows {
+        if start + size <= rows {
+            start += size;
+        }
+        size /= 2;
+    }
+    (start, size)
+}
+
+/// Where one row of a tile lies.
+#[derive(Clone, Copy)]
+pub(crate) struct TileRow {
+    /// First byte of the tile.
+    pub at: *mut u8,
+    /// Rows of the tile.
+    pub tile: usize,
+    /// Which of them it is.
+    pub index: usize,
+}
+
+impl TileRow {
+    /// Word `j` of eight, with columns `4 * j` and the three after it, of a group.
+    #[inline(always)]
+    fn word(self, group: usize, j: usize) -> *mut u32 {
+        self.at.cast::<u32>().wrapping_add((group * 8 + j) * self.tile + self.index)
+    }
+    #[inline(always)]
+    fn scale(self, row: QuantisedRow, group: usize) -> *mut f32 {
+        self.at.wrapping_add(row.scales_at(self.tile)).cast::<f32>().wrapping_add(group * self.tile + self.index)
+    }
+    #[inline(always)]
+    fn sum(self, row: QuantisedRow, group: usize, half: usize) -> *mut i32 {
+        self.at
+            .wrapping_add(row.sums_at(self.tile))
+            .cast::<i32>()
+            .wrapping_add((2 * group + half) * self.tile + self.index)
+    }
+
+    /// Copies a row from one tile to another.
+    ///
+    /// # Safety
+    /// Both are rows of layout `row`, `self` readable and `to` writable.
+    pub unsafe fn copy_to(self, to: TileRow, row: QuantisedRow) {
+        for group in 0..row.groups() {
+            // SAFETY: all groups of both rows are there.
+            unsafe {
+                for j in 0..8 {
+                    *to.word(group, j) = *self.word(group, j);
+                }
+                *to.scale(row, group) = *self.scale(row, group);
+                for half in 0..2 {
+                    *to.sum(row, group, half) = *self.sum(row, group, half);
+                }
+            }
+        }
     }
 }
 
@@ -38,7 +112,7 @@ impl QuantisedRow {
 /// # Safety
 /// `from` has 32 readable values, `to` is a row of layout `row`, and `group` lies within it.
 #[inline(always)]
-pub(crate) unsafe fn quantise_group<S: Simd>(s: S, from: *const f32, row: QuantisedRow, to: *mut u8, group: usize) {
+pub(crate) unsafe fn quantise_group<S: Simd>(s: S, from: *const f32, row: QuantisedRow, to: TileRow, group: usize) {
     // SAFETY: passed on.
     unsafe {
         let a = s.load(from);
@@ -49,22 +123,27 @@ pub(crate) unsafe fn quantise_group<S: Simd>(s: S, from: *const f32, row: Quanti
         let inverse = s.splat(if largest > 0.0 { 127.0 / largest } else { 0.0 });
         let a = s.round_to_int(s.mul(a, inverse));
         let b = s.round_to_int(s.mul(b, inverse));
-        s.store_i8(to.add(group * GROUP).cast(), a);
-        s.store_i8(to.add(group * GROUP + LANES).cast(), b);
-        to.add(row.scales_at()).cast::<f32>().add(group).write(largest / 127.0);
-        let sums = to.add(row.sums_at()).cast::<i32>().add(2 * group);
+        let mut bytes = [0u32; 8];
+        s.store_i8(bytes.as_mut_ptr().cast(), a);
+        s.store_i8(bytes.as_mut_ptr().cast::<i8>().add(LANES), b);
+        for (j, word) in bytes.into_iter().enumerate() {
+            *to.word(group, j) = word;
+        }
+        *to.scale(row, group) = largest / 127.0;
         // Sums of sixteen bytes are exact in f32.
-        sums.write(s.sum(s.int_to_float(a)) as i32);
-        sums.add(1).write(s.sum(s.int_to_float(b)) as i32);
+        *to.sum(row, group, 0) = s.sum(s.int_to_float(a)) as i32;
+        *to.sum(row, group, 1) = s.sum(s.int_to_float(b)) as i32;
     }
 }
 
-/// Quantises the groups `groups` of one row of `cols` values. The part of the last group beyond `cols`, if any, counts as zero.
+/// Quantises the groups `groups` of row `index` of `rows`; each has `cols` values. What lies beyond them counts as zero.
 pub(crate) struct QuantiseRow {
     pub from: *const f32,
     pub cols: usize,
-    pub row: QuantisedRow,
+    /// First byte of the buffer.
     pub to: *mut u8,
+    pub index: usize,
+    pub rows: usize,
     pub groups: std::ops::Range<usize>,
 }
 
@@ -72,17 +151,45 @@ impl Kernel for QuantiseRow {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
+        let row = QuantisedRow::new(self.cols);
+        let (start, tile) = tile_of(self.index, self.rows, S::ROW_TILE);
+        let at = self.to.wrapping_add(start * row.bytes());
+        let to = TileRow { at, tile, index: self.index - start };
         for group in self.groups {
             let start = group * GROUP;
-            // SAFETY: whoever made this answers for `cols` values and a row of the layout; a short last group is copied.
+            // SAFETY: whoever made this answers for `cols` values and a buffer of `rows` rows; a short last group is copied.
             unsafe {
                 if start + GROUP <= self.cols {
-                    quantise_group(s, self.from.add(start), self.row, self.to, group);
+                    quantise_group(s, self.from.add(start), row, to, group);
                 } else {
                     let mut last = [0f32; GROUP];
                     let left = self.cols.saturating_sub(start);
                     std::ptr::copy_nonoverlapping(self.from.add(start.min(self.cols)), last.as_mut_ptr(), left);
-                    quantise_group(s, last.as_ptr(), self.row, self.to, group);
+                    quantise_group(s, last.as_ptr(), row, to, group);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tile_of;
+
+    #[test]
+    fn tiles_follow_each_other_and_cover_every_row() {
+        for most in [1, 4, 8, 16] {
+            for rows in 1..70 {
+                let mut row = 0;
+                while row < rows {
+                    let (start, size) = tile_of(row, rows, most);
+                    assert_eq!(start, row, "{rows} rows, tiles of {most}");
+                    assert!(size.is_power_of_two() && size <= most && start + size <= rows);
+                    assert!(size == most || rows - row < 2 * size, "the largest that fits");
+                    for inside in row..row + size {
+                        assert_eq!(tile_of(inside, rows, most), (start, size));
+                    }
+                    row += size;
                 }
             }
         }

@@ -18,5 +18,5 @@ pub use isa::{Isa, IsaError};
 pub use math::Activation;
 pub use matmul::Activations;
 pub use matrix::{PackError, PackedMatrix};
-pub use memory::AlignedBytes;
+pub use memory::{ALIGNMENT, AlignedBytes, SharedBytes};
 pub use team::{Team, TeamError, Worker};

@@ -1,13 +1,17 @@
 //! `Y = X W^T`, panel by panel: sixteen output rows of the weights against a handful of activation rows.
 //!
+//! With many rows, weights are expanded to bytes once and used for all of them ([`many`]).
+//!
 //! Every output is one lane of one accumulator, summed over the columns in order. Tile sizes change which outputs are
 //! worked on together, never the order within one, so an output has the same bits in a batch of 1 and of 512.
 
+mod many;
+
 use std::ops::Range;
 
-use crate::activations::{GROUP, QuantisedRow};
+use crate::activations::{GROUP, QuantisedRow, TileRow, tile_of};
 use crate::isa::{Isa, Kernel};
-use crate::simd::{LANES, Simd};
+use crate::simd::{LANES, LARGEST_ROW_TILE, Simd};
 
 /// How a format computes: the table entry that `format/*.rs` fill in.
 pub(crate) struct Packing {
@@ -49,14 +53,18 @@ pub(crate) struct Multiply {
     pub groups_per_block: usize,
     /// Panels to work on.
     pub panels: Range<usize>,
-    /// First activation row; floats or quantised rows as the format wants.
+    /// Row 0 of the activations; floats, or tiles of quantised rows, as the format wants.
     pub input: *const u8,
     /// Bytes from one activation row to the next.
     pub input_stride: usize,
+    /// All activation rows there are.
+    pub input_rows: usize,
     /// Layout of quantised rows.
     pub quantised: QuantisedRow,
-    /// For each output row the activation row it is made from; `None`: row i from row i.
+    /// For each output row the activation row it is made from; `None`: `first_row` and those after it.
     pub gather: Option<*const u32>,
+    /// See `gather`.
+    pub first_row: usize,
     /// Output rows.
     pub rows: usize,
     /// First output.
@@ -71,27 +79,61 @@ pub(crate) struct Multiply {
     pub scratch: *mut u8,
 }
 
-/// Most activation rows of a tile.
-const TILE: usize = 8;
-
 /// Weight bytes that stay in the second-level cache while all activation rows pass over them.
 const CHUNK_BYTES: usize = 256 << 10;
 
+/// Most panels worked on together. Each is a stream of its own to the processor's prefetching, which keeps more of them
+/// under way than of one.
+const MOST_PANELS: usize = 4;
+
+/// How far ahead of their use weights are asked for.
+const AHEAD: usize = 8192;
+
 impl Multiply {
-    /// Work space a thread needs for rows of `cols` columns.
+    /// Work space a thread needs for rows of `cols` columns: corrections, then a tile; or what many rows take.
     pub(crate) fn scratch_bytes(cols: usize) -> usize {
-        TILE * QuantisedRow::new(cols).padded / 16 * 4
+        let row = QuantisedRow::new(cols);
+        (Multiply::corrections_bytes(row) + LARGEST_ROW_TILE * row.bytes()).max(many::SCRATCH_BYTES)
     }
 
+    fn corrections_bytes(row: QuantisedRow) -> usize {
+        LARGEST_ROW_TILE * row.groups() * 2 * 4
+    }
+
+    /// The activation row that output row `row` is made from.
     #[inline(always)]
-    unsafe fn input_row(&self, row: usize) -> *const u8 {
-        // SAFETY: `row < rows`; see the type.
+    unsafe fn source_row(&self, row: usize) -> usize {
+        match self.gather {
+            // SAFETY: `row < rows`; see the type.
+            Some(gather) => unsafe { gather.add(row).read() as usize },
+            None => self.first_row + row,
+        }
+    }
+
+    /// Whether the output rows are made from all activation rows, so that their tiles are the same.
+    #[inline(always)]
+    fn takes_tiles(&self) -> bool {
+        self.gather.is_none() && self.first_row == 0 && self.rows == self.input_rows
+    }
+
+    /// The tile of the quantised rows that output rows `row` to `row + tile` are made from: where it lies, if they are a tile; else
+    /// put together in the work space.
+    #[inline(always)]
+    unsafe fn tile<S: Simd>(&self, row: usize, tile: usize) -> *const u8 {
+        // SAFETY: see the type.
         unsafe {
-            let from = match self.gather {
-                Some(gather) => gather.add(row).read() as usize,
-                None => row,
-            };
-            self.input.add(from * self.input_stride)
+            if self.takes_tiles() {
+                return self.input.add(row * self.input_stride);
+            }
+            let at = self.scratch.add(Multiply::corrections_bytes(self.quantised));
+            for index in 0..tile {
+                let from = self.source_row(row + index);
+                let (start, size) = tile_of(from, self.input_rows, S::ROW_TILE);
+                let source = self.input.add(start * self.input_stride).cast_mut();
+                TileRow { at: source, tile: size, index: from - start }
+                    .copy_to(TileRow { at, tile, index }, self.quantised);
+            }
+            at
         }
     }
 
@@ -113,23 +155,14 @@ impl Multiply {
     }
 }
 
-/// How many of `rows` rows the next tile takes: a power of two, so that few sizes need compiling.
-#[inline(always)]
-fn tile_rows<S: Simd>(rows: usize) -> usize {
-    match rows {
-        8.. if S::MAX_TILE >= 8 => 8,
-        4.. if S::MAX_TILE >= 4 => 4,
-        2.. if S::MAX_TILE >= 2 => 2,
-        _ => 1,
-    }
-}
-
 /// A format whose weights are small integers: `weight = scale * (code - OFFSET) - min`.
 pub(crate) trait IntegerFormat: 'static {
     /// Columns of a packed block, a multiple of 32.
     const BLOCK_COLS: usize;
     /// Bytes of a packed block.
     const BLOCK_BYTES: usize;
+    /// Bytes of a packed block for each group of 32 columns.
+    const STRIDE_BYTES: usize = Self::BLOCK_BYTES / (Self::BLOCK_COLS / GROUP);
     /// Whether a code can exceed 127.
     const WIDE: bool = false;
     /// Subtracted from every code.
@@ -169,21 +202,35 @@ pub(crate) unsafe fn multiply_integer<P: IntegerFormat>(isa: Isa, m: &Multiply) 
 
 #[inline(always)]
 unsafe fn integer_panels<S: Simd, P: IntegerFormat>(s: S, m: &Multiply) {
-    let per_chunk = (CHUNK_BYTES / m.panel_stride).max(1);
-    let groups = m.blocks * P::BLOCK_COLS / GROUP;
+    let per_chunk = (CHUNK_BYTES / m.panel_stride).next_multiple_of(MOST_PANELS).max(MOST_PANELS);
+    let mut rest = 0;
+    if m.rows >= many::ROWS_FROM && m.takes_tiles() {
+        rest = m.rows / S::ROW_TILE * S::ROW_TILE;
+        // SAFETY: see `Multiply`.
+        unsafe {
+            match S::ROW_TILE {
+                8 => many::panels::<S, P, 8>(s, m, rest),
+                4 => many::panels::<S, P, 4>(s, m, rest),
+                _ => rest = 0,
+            }
+        }
+    }
     let mut first = m.panels.start;
     while first < m.panels.end {
         let chunk = first..(first + per_chunk).min(m.panels.end);
-        let mut row = 0;
+        let mut row = rest;
         while row < m.rows {
-            let tile = tile_rows::<S>(m.rows - row);
+            let (_, tile) = tile_of(row, m.rows, S::ROW_TILE);
             // SAFETY: see `Multiply`. A size beyond what the instruction set uses is not compiled for it.
             unsafe {
                 match tile {
-                    8 if S::MAX_TILE >= 8 => integer_tile::<S, P, 8>(s, m, chunk.clone(), row, groups),
-                    4 if S::MAX_TILE >= 4 => integer_tile::<S, P, 4>(s, m, chunk.clone(), row, groups),
-                    2 if S::MAX_TILE >= 2 => integer_tile::<S, P, 2>(s, m, chunk.clone(), row, groups),
-                    _ => integer_tile::<S, P, 1>(s, m, chunk.clone(), row, groups),
+                    16 if S::ROW_TILE >= 16 => integer_rows::<S, P, 1, 16>(s, m, chunk.clone(), row),
+                    8 if S::ROW_TILE >= 8 => integer_rows::<S, P, 1, 8>(s, m, chunk.clone(), row),
+                    4 if S::ROW_TILE >= 8 => integer_rows::<S, P, 4, 4>(s, m, chunk.clone(), row),
+                    4 if S::ROW_TILE >= 4 => integer_rows::<S, P, 1, 4>(s, m, chunk.clone(), row),
+                    2 if S::ROW_TILE >= 2 => integer_rows::<S, P, 4, 2>(s, m, chunk.clone(), row),
+                    _ if S::ROW_TILE >= 2 => integer_rows::<S, P, 4, 1>(s, m, chunk.clone(), row),
+                    _ => integer_rows::<S, P, 1, 1>(s, m, chunk.clone(), row),
                 }
             }
             row += tile;
@@ -192,75 +239,159 @@ unsafe fn integer_panels<S: Simd, P: IntegerFormat>(s: S, m: &Multiply) {
     }
 }
 
+/// A tile of `M` rows of activations by some panels, `N` at a time.
 #[inline(always)]
-unsafe fn integer_tile<S: Simd, P: IntegerFormat, const M: usize>(
+unsafe fn integer_rows<S: Simd, P: IntegerFormat, const N: usize, const M: usize>(
     s: S,
     m: &Multiply,
     panels: Range<usize>,
     row: usize,
-    groups: usize,
 ) {
-    // SAFETY: see `Multiply`; scratch holds one word for every row, group and part of a tile.
+    // SAFETY: see `Multiply`; the work space holds two words for every row and group of a tile.
     unsafe {
-        let inputs: [*const u8; M] = std::array::from_fn(|i| m.input_row(row + i));
-        let correction_stride = groups * P::SCALES;
-        let corrections = m.scratch.cast::<u32>();
-        if P::OFFSET != 0 || P::MINIMA {
-            for (i, input) in inputs.iter().enumerate() {
-                let sums = input.add(m.quantised.sums_at()).cast::<i32>();
-                let scales = input.add(m.quantised.scales_at()).cast::<f32>();
-                for g in 0..groups {
-                    for part in 0..P::SCALES {
-                        let sum = match P::SCALES {
-                            1 => (*sums.add(2 * g)).wrapping_add(*sums.add(2 * g + 1)),
-                            _ => *sums.add(2 * g + part),
-                        };
-                        let word = if P::MINIMA {
-                            (-(*scales.add(g) * sum as f32)).to_bits()
-                        } else {
-                            sum.wrapping_mul(-P::OFFSET) as u32
-                        };
-                        corrections.add(i * correction_stride + g * P::SCALES + part).write(word);
-                    }
+        let groups = m.blocks * P::BLOCK_COLS / GROUP;
+        let tile = m.tile::<S>(row, M);
+        corrections::<P, M>(m, tile, 0..groups, m.scratch.cast());
+        let mut panel = panels.start;
+        while panel + N <= panels.end {
+            integer_tile::<S, P, N, M>(s, m, panel, row, tile);
+            panel += N;
+        }
+        for panel in panel..panels.end {
+            integer_tile::<S, P, 1, M>(s, m, panel, row, tile);
+        }
+    }
+}
+
+/// What unsigned codes and minima add to every sum, by group, part and row of the tile: an `i32` that a dot product starts with,
+/// or an `f32` that multiplies the minimum.
+#[inline(always)]
+unsafe fn corrections<P: IntegerFormat, const M: usize>(
+    m: &Multiply,
+    tile: *const u8,
+    groups: Range<usize>,
+    to: *mut u32,
+) {
+    if P::OFFSET == 0 && !P::MINIMA {
+        return;
+    }
+    // SAFETY: see `Multiply`; `to` has room for every group, part and row.
+    unsafe {
+        let scales = tile.add(m.quantised.scales_at(M)).cast::<f32>();
+        let sums = tile.add(m.quantised.sums_at(M)).cast::<i32>();
+        for (at, g) in groups.enumerate() {
+            for part in 0..P::SCALES {
+                for i in 0..M {
+                    let sum = match P::SCALES {
+                        1 => (*sums.add(2 * g * M + i)).wrapping_add(*sums.add((2 * g + 1) * M + i)),
+                        _ => *sums.add((2 * g + part) * M + i),
+                    };
+                    let word = match P::MINIMA {
+                        true => (-(*scales.add(g * M + i) * sum as f32)).to_bits(),
+                        false => sum.wrapping_mul(-P::OFFSET) as u32,
+                    };
+                    to.add((at * P::SCALES + part) * M + i).write(word);
                 }
             }
         }
-        for panel in panels {
-            let weights = m.weights.add(panel * m.panel_stride);
-            let mut sums = [s.splat(0.0); M];
-            for b in 0..m.blocks {
-                let block = weights.add(b * P::BLOCK_BYTES);
-                // Not unrolled: eight groups of eight vectors each would be pages of code for every format and tile.
-                for in_block in 0..m.groups_per_block {
-                    let group = b * (P::BLOCK_COLS / GROUP) + in_block;
+    }
+}
+
+#[inline(always)]
+unsafe fn integer_tile<S: Simd, P: IntegerFormat, const N: usize, const M: usize>(
+    s: S,
+    m: &Multiply,
+    panel: usize,
+    row: usize,
+    tile: *const u8,
+) {
+    // SAFETY: see `Multiply`.
+    unsafe {
+        let scales = tile.add(m.quantised.scales_at(M)).cast::<f32>();
+        let corrections = m.scratch.cast::<u32>().cast_const();
+        let weights: [*const u8; N] = std::array::from_fn(|n| m.weights.add((panel + n) * m.panel_stride));
+        let mut sums = [[s.splat(0.0); M]; N];
+        // Pointers that move, rather than one index for all: an indexed operand costs a slot of its own.
+        let (mut tile, mut scales, mut corrections) = (tile, scales, corrections);
+        for b in 0..m.blocks {
+            // Not unrolled: eight groups of eight vectors each would be pages of code for every format and tile.
+            for in_block in 0..m.groups_per_block {
+                for n in 0..N {
+                    let block = weights[n].add(b * P::BLOCK_BYTES);
+                    // The last of a thread's prefetches lie beyond its weights: that is allowed, and soon over.
+                    let ahead = block.wrapping_add(in_block * P::STRIDE_BYTES + AHEAD / N);
+                    for line in 0..P::STRIDE_BYTES.div_ceil(64) {
+                        s.prefetch(ahead.wrapping_add(line * 64));
+                    }
                     let codes = P::codes(s, block, in_block);
                     for part in 0..P::SCALES {
-                        let scale = P::scale(s, block, in_block, part);
-                        let min = P::min(s, block, in_block, part);
-                        for i in 0..M {
-                            let correction = corrections.add(i * correction_stride + group * P::SCALES + part);
-                            let start = if P::OFFSET != 0 { correction.cast::<i32>().read() } else { 0 };
-                            let mut dot = s.int_splat(start);
-                            let vectors = 8 / P::SCALES;
-                            let codes = codes.iter().enumerate().skip(part * vectors).take(vectors);
-                            for (j, &codes) in codes {
-                                let with = inputs[i].add(group * GROUP + 4 * j).cast();
-                                dot = match P::WIDE {
-                                    true => s.dot::<true>(dot, codes, with),
-                                    false => s.dot::<false>(dot, codes, with),
-                                };
-                            }
-                            let input_scale = inputs[i].add(m.quantised.scales_at()).cast::<f32>().add(group).read();
-                            sums[i] = s.fma(s.int_to_float(dot), s.mul(scale, s.splat(input_scale)), sums[i]);
-                            if P::MINIMA {
-                                sums[i] = s.fma(min, s.splat(correction.cast::<f32>().read()), sums[i]);
-                            }
-                        }
+                        let vectors = part * 8 / P::SCALES..(part + 1) * 8 / P::SCALES;
+                        let operands = Part {
+                            scale: P::scale(s, block, in_block, part),
+                            min: P::min(s, block, in_block, part),
+                            tile,
+                            scales,
+                            corrections: corrections.add(part * M),
+                        };
+                        add_part::<S, P, M>(s, vectors, |j| codes[j], operands, &mut sums[n]);
                     }
                 }
+                tile = s.opaque(tile.add(GROUP * M));
+                scales = s.opaque(scales.add(M));
+                corrections = s.opaque(corrections.add(P::SCALES * M));
             }
+        }
+        for (n, sums) in sums.into_iter().enumerate() {
             for (i, sum) in sums.into_iter().enumerate() {
-                m.finish(s, panel, row + i, sum);
+                m.finish(s, panel + n, row + i, sum);
+            }
+        }
+    }
+}
+
+/// What a part of a group (all of it, or a half) is multiplied with.
+struct Part<S: Simd> {
+    scale: S::F,
+    min: S::F,
+    /// The words of the group.
+    tile: *const u8,
+    /// Scales of the rows.
+    scales: *const f32,
+    /// Corrections of the rows.
+    corrections: *const u32,
+}
+
+/// Adds the products of some vectors of a group with all rows of a tile: the arithmetic of every integer kernel, in this order.
+#[inline(always)]
+unsafe fn add_part<S: Simd, P: IntegerFormat, const M: usize>(
+    s: S,
+    vectors: Range<usize>,
+    codes: impl Fn(usize) -> S::B,
+    part: Part<S>,
+    sums: &mut [S::F; M],
+) {
+    // SAFETY: see `Multiply`.
+    unsafe {
+        // Vector by vector, row by row: the sums of different rows do not wait for each other.
+        let mut dots: [S::I; M] = std::array::from_fn(|i| match P::OFFSET {
+            0 => s.int_splat(0),
+            _ => s.int_splat(part.corrections.add(i).cast::<i32>().read()),
+        });
+        for j in vectors {
+            let codes = codes(j);
+            for (i, dot) in dots.iter_mut().enumerate() {
+                let with = part.tile.add((j * M + i) * 4).cast();
+                *dot = match P::WIDE {
+                    true => s.dot::<true>(*dot, codes, with),
+                    false => s.dot::<false>(*dot, codes, with),
+                };
+            }
+        }
+        for i in 0..M {
+            let scale = s.mul(part.scale, s.splat(part.scales.add(i).read()));
+            sums[i] = s.fma(s.int_to_float(dots[i]), scale, sums[i]);
+            if P::MINIMA {
+                sums[i] = s.fma(part.min, s.splat(part.corrections.add(i).cast::<f32>().read()), sums[i]);
             }
         }
     }
@@ -311,7 +442,7 @@ unsafe fn float_panels<S: Simd, P: FloatFormat>(s: S, m: &Multiply) {
         let chunk = first..(first + per_chunk).min(m.panels.end);
         let mut row = 0;
         while row < m.rows {
-            let tile = tile_rows::<S>(m.rows - row);
+            let (_, tile) = tile_of(row, m.rows, S::MAX_TILE);
             let mut panel = chunk.start;
             // SAFETY: see `Multiply`.
             unsafe {
@@ -345,7 +476,8 @@ unsafe fn float_tile<S: Simd, P: FloatFormat, const N: usize, const M: usize>(
 ) {
     // SAFETY: see `Multiply`.
     unsafe {
-        let inputs: [*const f32; M] = std::array::from_fn(|i| m.input_row(row + i).cast());
+        let inputs: [*const f32; M] =
+            std::array::from_fn(|i| m.input.add(m.source_row(row + i) * m.input_stride).cast());
         let weights: [*const u8; N] = std::array::from_fn(|n| m.weights.add((panel + n) * m.panel_stride));
         let mut sums = [[s.splat(0.0); M]; N];
         for col in 0..m.blocks {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::format::Format;
 use crate::matmul::Activations;
-use crate::memory::AlignedBytes;
+use crate::memory::{AlignedBytes, SharedBytes};
 use crate::simd::LANES;
 use crate::team::Team;
 
@@ -14,7 +14,9 @@ pub struct PackedMatrix {
     format: Format,
     rows: usize,
     cols: usize,
-    data: Arc<AlignedBytes>,
+    data: SharedBytes,
+    /// Where in `data` it starts.
+    at: usize,
 }
 
 /// A matrix that cannot be packed.
@@ -56,11 +58,10 @@ impl PackedMatrix {
         rows.div_ceil(LANES).saturating_mul(cols.div_ceil(p.block_cols)).saturating_mul(p.block_bytes)
     }
 
-    /// Packs the rows `row_of(0), row_of(1), .. row_of(rows - 1)` of `source`, which holds rows of `cols` weights of `format`
-    /// one after the other. The team shares the work.
+    /// As [`PackedMatrix::pack_into`], into memory of its own.
     ///
     /// # Errors
-    /// [`PackError`] if the shape does not fit, or a weight (or a block's scale) is NaN or infinite.
+    /// As [`PackedMatrix::pack_into`], or if there is no memory.
     pub fn pack(
         team: &mut Team,
         format: Format,
@@ -69,6 +70,30 @@ impl PackedMatrix {
         cols: usize,
         row_of: &(dyn Fn(usize) -> usize + Sync),
     ) -> Result<PackedMatrix, PackError> {
+        let bytes = PackedMatrix::packed_bytes(format, rows, cols);
+        let mut data = AlignedBytes::try_zeroed(bytes).ok_or(PackError::Memory(bytes))?;
+        PackedMatrix::pack_into(team, format, source, rows, cols, row_of, &mut data)?;
+        Ok(PackedMatrix { format, rows, cols, data: Arc::new(data), at: 0 })
+    }
+
+    /// Packs the rows `row_of(0), row_of(1), .. row_of(rows - 1)` of `source`, which holds rows of `cols` weights of `format`
+    /// one after the other, into `out`, [`PackedMatrix::packed_bytes`] long. The team shares the work.
+    ///
+    /// # Errors
+    /// [`PackError`] if the shape does not fit, or a weight (or a block's scale) is NaN or infinite.
+    ///
+    /// # Panics
+    /// If `out` is of another length.
+    pub fn pack_into(
+        team: &mut Team,
+        format: Format,
+        source: &[u8],
+        rows: usize,
+        cols: usize,
+        row_of: &(dyn Fn(usize) -> usize + Sync),
+        out: &mut [u8],
+    ) -> Result<(), PackError> {
+        assert_eq!(out.len(), PackedMatrix::packed_bytes(format, rows, cols), "room for the packed matrix");
         let row_bytes =
             format.row_bytes(cols).ok_or(PackError::Columns { cols, format, block_len: format.block_len() })?;
         let source_rows = source.len().checked_div(row_bytes).unwrap_or(0);
@@ -76,10 +101,8 @@ impl PackedMatrix {
             return Err(PackError::Row { row, bytes: source.len() });
         }
         let panel_bytes = PackedMatrix::packed_bytes(format, LANES, cols);
-        let bytes = panel_bytes.saturating_mul(rows.div_ceil(LANES));
-        let mut data = AlignedBytes::try_zeroed(bytes).ok_or(PackError::Memory(bytes))?;
         let bad_row = std::sync::Mutex::new(None::<usize>);
-        team.for_each_chunk(&mut data, panel_bytes, &|panel, out| {
+        team.for_each_chunk(out, panel_bytes, &|panel, out| {
             if let Err(row) = pack_panel(format, source, row_bytes, rows, row_of, panel, out) {
                 let mut bad = bad_row.lock().unwrap_or_else(|e| e.into_inner());
                 *bad = Some(bad.map_or(row, |b| b.min(row)));
@@ -87,18 +110,25 @@ impl PackedMatrix {
         });
         match bad_row.into_inner().unwrap_or_else(|e| e.into_inner()) {
             Some(row) => Err(PackError::NotFinite { row }),
-            None => Ok(PackedMatrix { format, rows, cols, data: Arc::new(data) }),
+            None => Ok(()),
         }
+    }
+
+    /// A matrix that was packed before and lies at `at` of `data`; `None` if it does not all lie there.
+    pub fn packed(format: Format, rows: usize, cols: usize, data: SharedBytes, at: usize) -> Option<PackedMatrix> {
+        let matrix = PackedMatrix { format, rows, cols, data, at };
+        matrix.is_packed().then_some(matrix)
     }
 
     /// The shape of a matrix without its weights: enough to plan a program with, not to finish one.
     pub fn planned(format: Format, rows: usize, cols: usize) -> PackedMatrix {
-        PackedMatrix { format, rows, cols, data: Arc::new(AlignedBytes::zeroed(0)) }
+        PackedMatrix { format, rows, cols, data: Arc::new([]), at: 0 }
     }
 
     /// Whether the weights are there.
     pub(crate) fn is_packed(&self) -> bool {
-        self.data.len() == PackedMatrix::packed_bytes(self.format, self.rows, self.cols)
+        let bytes = PackedMatrix::packed_bytes(self.format, self.rows, self.cols);
+        self.at.checked_add(bytes).is_some_and(|end| end <= (*self.data).as_ref().len())
     }
 
     /// The format its weights came in.
@@ -122,7 +152,7 @@ impl PackedMatrix {
         self.format.packing().activations
     }
     pub(crate) fn data(&self) -> &[u8] {
-        &self.data
+        &(*self.data).as_ref()[self.at..][..self.bytes()]
     }
     pub(crate) fn panels(&self) -> usize {
         self.rows.div_ceil(LANES)

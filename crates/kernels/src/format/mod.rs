@@ -149,6 +149,33 @@ impl Format {
         }
     }
 
+    /// Arbitrary rows with weights of an ordinary size (numbers too small to be normal would slow the arithmetic down); for
+    /// measurements. `None` if `cols` is not a whole number of blocks.
+    pub(crate) fn some_rows(self, rows: usize, cols: usize) -> Option<Vec<u8>> {
+        let d = self.description();
+        let mut random = 0x9e37_79b9_7f4a_7c15u64;
+        let mut next = move || {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 40) as u32
+        };
+        let mut bytes = vec![0; rows * self.row_bytes(cols)?];
+        for block in bytes.chunks_exact_mut(d.block_bytes) {
+            block.fill_with(|| next() as u8);
+            let value = (next() % 1000 + 1) as f32 / 50_000.0;
+            match self {
+                Format::F32 => block.copy_from_slice(&value.to_le_bytes()),
+                Format::F16 => block.copy_from_slice(&half::f16::from_f32(value).to_le_bytes()),
+                Format::BF16 => block.copy_from_slice(&half::bf16::from_f32(value).to_le_bytes()),
+                // The exponent of the scale.
+                Format::MXFP4 => block[0] = 120,
+                _ => d.f16_scales.iter().for_each(|&at| {
+                    block[at..at + 2].copy_from_slice(&half::f16::from_f32(value).to_le_bytes());
+                }),
+            }
+        }
+        Some(bytes)
+    }
+
     /// Decodes whole blocks: `bytes` holds `out.len()` weights of this format.
     ///
     /// # Panics

@@ -2,7 +2,7 @@
 
 use super::norm::{load_some, store_some};
 use super::{Buffer, Builder, Context, Rows, Step};
-use crate::activations::{GROUP, QuantiseRow, QuantisedRow};
+use crate::activations::{QuantiseRow, QuantisedRow};
 use crate::isa::Kernel;
 use crate::math::{Activation, tanh};
 use crate::simd::{LANES, Simd};
@@ -212,8 +212,10 @@ impl Step for Gate {
 impl Step for Quantise {
     unsafe fn run(&self, context: &Context, worker: &Worker) {
         let cols = context.cols(self.input);
-        let groups = cols.div_ceil(GROUP);
-        let share = worker.share(context.rows_of(self.input) * groups);
+        // The padding too: it holds what rows of other tiles left there.
+        let groups = QuantisedRow::new(cols).groups();
+        let rows = context.rows_of(self.input);
+        let share = worker.share(rows * groups);
         let mut unit = share.start;
         while unit < share.end {
             let (row, group) = (unit / groups, unit % groups);
@@ -222,8 +224,9 @@ impl Step for Quantise {
                 context.isa.run(QuantiseRow {
                     from: context.floats(self.input, row),
                     cols,
-                    row: QuantisedRow::new(cols),
-                    to: context.bytes(self.output, row),
+                    to: context.bytes(self.output, 0),
+                    index: row,
+                    rows,
                     groups: group..end,
                 });
             }

@@ -1,19 +1,16 @@
 //! Token ids to rows of the embedding table.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::{Buffer, Builder, Context, Rows, Step};
 use crate::format::Format;
+use crate::memory::SharedBytes;
 use crate::team::Worker;
-
-/// Bytes that are kept alive by whoever shares them: a memory map, usually.
-pub type SourceBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// A table left as it lies in its file: a step reads a few rows of it, so packing it would only cost memory.
 #[derive(Clone)]
 pub struct Table {
-    source: SourceBytes,
+    source: SharedBytes,
     bytes: Range<usize>,
     format: Format,
     cols: usize,
@@ -22,7 +19,7 @@ pub struct Table {
 
 impl Table {
     /// A table `[rows, cols]` of `format` at `bytes` of `source`; `None` if the bytes are not there or not whole rows.
-    pub fn new(source: SourceBytes, bytes: Range<usize>, format: Format, cols: usize) -> Option<Table> {
+    pub fn new(source: SharedBytes, bytes: Range<usize>, format: Format, cols: usize) -> Option<Table> {
         let row_bytes = format.row_bytes(cols)?;
         let len = (*source).as_ref().get(bytes.clone())?.len();
         (row_bytes > 0 && len % row_bytes == 0).then_some(Table { source, bytes, format, cols, row_bytes })

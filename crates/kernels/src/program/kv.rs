@@ -115,7 +115,10 @@ pub(super) fn convolution_bytes(channels: usize, kernel: usize) -> usize {
 /// The cache itself. Pages that were never written cost no memory.
 pub struct KvCache {
     layout: KvLayout,
-    /// Where each layer begins.
+    /// Bytes of a block in all layers.
+    block_bytes: usize,
+    /// Where each layer begins in a block. Blocks lie one after the other, whole, so that what a short sequence uses of a
+    /// large cache lies on few pages.
     offsets: Vec<usize>,
     /// By block: the last run that wrote to it.
     written: Vec<u64>,
@@ -127,17 +130,17 @@ impl KvCache {
     /// A cache of `blocks` blocks, or `None` if there is no memory for it.
     pub fn new(layout: KvLayout, blocks: usize) -> Option<KvCache> {
         let mut bytes = 0;
-        layout.block_bytes().checked_mul(blocks)?;
         let offsets = layout
             .layers
             .iter()
             .map(|layer| {
                 let offset = bytes;
-                bytes += layer.block_bytes * blocks;
+                bytes += layer.block_bytes;
                 offset
             })
             .collect();
-        Some(KvCache { layout, offsets, written: vec![0; blocks], runs: 0, data: AlignedBytes::try_zeroed(bytes)? })
+        let data = AlignedBytes::try_zeroed(bytes.checked_mul(blocks)?)?;
+        Some(KvCache { block_bytes: bytes, layout, offsets, written: vec![0; blocks], runs: 0, data })
     }
 
     /// Number of blocks.
@@ -170,7 +173,7 @@ impl KvCache {
 
     /// Bytes from the start of the data to a block of a layer.
     pub(super) fn block_at(&self, layer: KvLayer, block: u32) -> usize {
-        self.offsets[layer.0] + self.layout.layers[layer.0].block_bytes * block as usize
+        self.block_bytes * block as usize + self.offsets[layer.0]
     }
 }
 

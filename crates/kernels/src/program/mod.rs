@@ -23,7 +23,7 @@ pub use attention::Attention;
 pub use batch::{Batch, BatchError, Segment};
 pub use conv::{MAX_KERNEL, ShortConv};
 pub use elementwise::{Add, Gate, LogitsFinish, Quantise, Select};
-pub use embed::{Embed, SourceBytes, Table};
+pub use embed::{Embed, Table};
 pub use experts::{Combine, ExpertLinear, Route, Routing};
 pub use kv::{BLOCK, KvCache, KvFormat, KvLayer, KvLayout};
 pub use linear::{Linear, LinearPart};

@@ -29,6 +29,7 @@ impl Simd for Avx2 {
     type I = [__m256i; 2];
     type B = [__m256i; 2];
     const MAX_TILE: usize = 4;
+    const ROW_TILE: usize = 4;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {
@@ -168,8 +169,25 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn opaque<T>(self, mut pointer: *const T) -> *const T {
+        // No instruction at all.
+        unsafe { std::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags)) };
+        pointer
+    }
+    #[inline(always)]
+    fn prefetch(self, at: *const u8) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+    #[inline(always)]
     unsafe fn load_bytes(self, from: *const u8) -> Self::B {
         unsafe { [_mm256_loadu_si256(from.cast()), _mm256_loadu_si256(from.add(32).cast())] }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8, value: Self::B) {
+        unsafe {
+            _mm256_storeu_si256(to.cast(), value[0]);
+            _mm256_storeu_si256(to.add(32).cast(), value[1]);
+        }
     }
     #[inline(always)]
     fn byte_splat(self, value: u8) -> Self::B {

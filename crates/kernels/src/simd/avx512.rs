@@ -23,6 +23,7 @@ impl Simd for Avx512 {
     type I = __m512i;
     type B = __m512i;
     const MAX_TILE: usize = 8;
+    const ROW_TILE: usize = 8;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {
@@ -129,8 +130,22 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn opaque<T>(self, mut pointer: *const T) -> *const T {
+        // No instruction at all.
+        unsafe { std::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags)) };
+        pointer
+    }
+    #[inline(always)]
+    fn prefetch(self, at: *const u8) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+    #[inline(always)]
     unsafe fn load_bytes(self, from: *const u8) -> Self::B {
         unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8, value: Self::B) {
+        unsafe { _mm512_storeu_si512(to.cast(), value) }
     }
     #[inline(always)]
     fn byte_splat(self, value: u8) -> Self::B {

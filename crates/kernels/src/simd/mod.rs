@@ -19,6 +19,9 @@ pub(crate) use scalar::Scalar;
 /// Lanes of a float or integer vector; also the rows of a weight panel and the keys of a key panel.
 pub const LANES: usize = 16;
 
+/// The largest [`Simd::ROW_TILE`].
+pub(crate) const LARGEST_ROW_TILE: usize = 16;
+
 /// An instruction set. A value of the type is proof that the machine has it.
 ///
 /// `F` is sixteen `f32`, `I` sixteen `i32`, `B` sixty-four bytes: four consecutive bytes belong to one lane.
@@ -31,8 +34,10 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     type I: Copy;
     type B: Copy;
 
-    /// Activation rows, or queries, worth working on together: as many as leave their sums in registers. 1, 4 or 8.
+    /// Rows of floats, or queries, worth working on together: as many as leave their sums in registers. 1, 4 or 8.
     const MAX_TILE: usize;
+    /// Most rows of a tile of quantised activations. A power of two, at most [`LARGEST_ROW_TILE`].
+    const ROW_TILE: usize;
 
     fn splat(self, value: f32) -> Self::F;
     /// Reads 16 `f32`.
@@ -77,8 +82,14 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Writes 16 signed bytes, saturated.
     unsafe fn store_i8(self, to: *mut i8, value: Self::I);
 
+    /// The same pointer; but the compiler does not know that, and keeps it in a register of its own.
+    fn opaque<T>(self, pointer: *const T) -> *const T;
+    /// Asks for the cache line at `at`, which may be anywhere, to be brought near.
+    fn prefetch(self, at: *const u8);
     /// Reads 64 bytes.
     unsafe fn load_bytes(self, from: *const u8) -> Self::B;
+    /// Writes 64 bytes.
+    unsafe fn store_bytes(self, to: *mut u8, value: Self::B);
     fn byte_splat(self, value: u8) -> Self::B;
     fn byte_and(self, a: Self::B, b: Self::B) -> Self::B;
     fn byte_or(self, a: Self::B, b: Self::B) -> Self::B;

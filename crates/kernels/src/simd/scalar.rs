@@ -17,6 +17,7 @@ impl Simd for Scalar {
     type I = [i32; LANES];
     type B = [u8; 64];
     const MAX_TILE: usize = 1;
+    const ROW_TILE: usize = 1;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {
@@ -136,9 +137,20 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn opaque<T>(self, pointer: *const T) -> *const T {
+        pointer
+    }
+    #[inline(always)]
+    fn prefetch(self, _at: *const u8) {}
+    #[inline(always)]
     unsafe fn load_bytes(self, from: *const u8) -> Self::B {
         // SAFETY: the caller answers for 64 readable bytes.
         unsafe { from.cast::<[u8; 64]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8, value: Self::B) {
+        // SAFETY: the caller answers for 64 writable bytes.
+        unsafe { to.cast::<[u8; 64]>().write_unaligned(value) }
     }
     #[inline(always)]
     fn byte_splat(self, value: u8) -> Self::B {

@@ -34,17 +34,11 @@ pub enum Command {
     Inspect(inspect::InspectArgs),
     /// Measure speed
     #[command(subcommand)]
-    Bench(BenchCommand),
+    Bench(bench::BenchCommand),
     /// Measure how well a model foresees a text
     Perplexity(perplexity::PerplexityArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
-}
-
-#[derive(Subcommand, Debug)]
-pub enum BenchCommand {
-    /// Prefill and decode speed of a model, and how much of the memory's bandwidth decoding uses
-    Model(bench::BenchArgs),
 }
 
 impl Command {
@@ -53,7 +47,7 @@ impl Command {
         match self {
             Command::Run(args) => run::run(args),
             Command::Inspect(args) => inspect::run(args),
-            Command::Bench(BenchCommand::Model(args)) => bench::run(args),
+            Command::Bench(command) => command.run(),
             Command::Perplexity(args) => perplexity::run(args),
             Command::Completions(args) => completions::run(args),
         }

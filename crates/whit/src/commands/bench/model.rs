@@ -1,13 +1,13 @@
 //! `whit bench model`: how fast a model runs here, and how near that is to what the memory allows.
 
 use std::io::Write;
-use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 use whit_engine::{Engine, Options};
 use whit_kernels::Team;
 
+use super::{Spread, percentile, read_bandwidth};
 use crate::failure::bad_input;
 use crate::format::{bytes, figures};
 use crate::model_source::{LoadArgs, MODEL_HELP, Model};
@@ -24,7 +24,7 @@ the bandwidth is (bytes per token x median decode speed) / (read bandwidth measu
 Examples:
   whit bench model model.gguf
   whit bench model model.gguf -p 2048 -n 64 --batch 8 -t 4 --json")]
-pub struct BenchArgs {
+pub struct ModelArgs {
     #[arg(value_name = "MODEL", help = MODEL_HELP)]
     model: String,
     /// Tokens to prefill per sequence
@@ -47,14 +47,6 @@ pub struct BenchArgs {
     json: bool,
     #[command(flatten)]
     load: LoadArgs,
-}
-
-/// Median, least and most of the repetitions.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
 }
 
 /// What `--json` prints; the keys are promised.
@@ -88,7 +80,7 @@ struct StepTimes {
 }
 
 /// `whit bench model`.
-pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
+pub fn run(args: &ModelArgs) -> anyhow::Result<()> {
     let report = measure(args)?;
     let mut out = std::io::stdout().lock();
     if args.json {
@@ -100,7 +92,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(args: &BenchArgs) -> anyhow::Result<Report> {
+fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
     if [args.prompt, args.generate, args.batch, args.repetitions].contains(&0) {
         return Err(bad_input(
             "nothing to measure: --prompt, --generate, --batch and --repetitions must be at least 1",
@@ -138,7 +130,7 @@ fn measure(args: &BenchArgs) -> anyhow::Result<Report> {
     let resident_bytes = process::resident_bytes().unwrap_or_else(|| engine.memory_plan().total());
     let (threads, isa, weights_bytes) = (engine.threads(), engine.isa().name(), engine.memory_plan().weights);
     drop(engine);
-    let bandwidth = read_bandwidth(threads)?;
+    let bandwidth = read_bandwidth(&mut Team::new(Some(threads))?);
     Ok(Report {
         prefill_tokens_per_second: Spread::of(prefill),
         decode_tokens_per_second: decode,
@@ -163,32 +155,10 @@ fn measure(args: &BenchArgs) -> anyhow::Result<Report> {
     })
 }
 
-/// Of all threads together, over a buffer that no cache holds.
-fn read_bandwidth(threads: usize) -> anyhow::Result<f64> {
-    let mut team = Team::new(Some(threads))?;
-    Ok(whit_kernels::probe::read_bandwidth(&mut team, 512 << 20, Duration::from_secs(1)))
-}
-
 /// The weights are read once for the whole batch, the KV cache once per sequence; its length is that of the middle step.
-fn bytes_per_token(engine: &Engine, args: &BenchArgs) -> u64 {
+fn bytes_per_token(engine: &Engine, args: &ModelArgs) -> u64 {
     let step = engine.step_bytes();
     step.weights / args.batch as u64 + step.kv_per_position * (args.depth + args.generate / 2) as u64
-}
-
-impl Spread {
-    fn of(mut values: Vec<f64>) -> Spread {
-        let median = percentile(&mut values, 0.5);
-        Spread { median, min: percentile(&mut values, 0.0), max: percentile(&mut values, 1.0) }
-    }
-}
-
-/// The value below which the share `q` of `values` lies, between its neighbours by straight line; 0 of nothing.
-fn percentile(values: &mut [f64], q: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let at = q * values.len().saturating_sub(1) as f64;
-    let below = values.get(at as usize).copied().unwrap_or(0.0);
-    let above = values.get(at.ceil() as usize).copied().unwrap_or(below);
-    below + (above - below) * at.fract()
 }
 
 fn table(report: &Report) -> String {
@@ -222,16 +192,4 @@ threads    {} ({})
         report.threads,
         report.isa,
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles() {
-        assert_eq!(Spread::of(vec![3.0, 1.0, 2.0]), Spread { median: 2.0, min: 1.0, max: 3.0 });
-        assert_eq!(percentile(&mut [1.0, 2.0], 0.5), 1.5);
-        assert_eq!(percentile(&mut [], 0.5), 0.0);
-    }
 }

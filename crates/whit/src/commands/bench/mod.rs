@@ -1,0 +1,69 @@
+//! `whit bench`: speeds, beside what the machine can do at most.
+
+mod kernels;
+mod model;
+
+use std::time::Duration;
+
+use clap::Subcommand;
+use serde::Serialize;
+use whit_kernels::{Team, probe};
+
+#[derive(Subcommand, Debug)]
+pub enum BenchCommand {
+    /// Prefill and decode speed of a model, and how much of the memory's bandwidth decoding uses
+    Model(model::ModelArgs),
+    /// Speed of the matrix kernels, format by format, beside the machine's read bandwidth and int8 peak
+    Kernels(kernels::KernelsArgs),
+}
+
+impl BenchCommand {
+    /// Does it.
+    pub fn run(&self) -> anyhow::Result<()> {
+        match self {
+            BenchCommand::Model(args) => model::run(args),
+            BenchCommand::Kernels(args) => kernels::run(args),
+        }
+    }
+}
+
+/// Median, least and most of some values.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Spread {
+    median: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Spread {
+        let median = percentile(&mut values, 0.5);
+        Spread { median, min: percentile(&mut values, 0.0), max: percentile(&mut values, 1.0) }
+    }
+}
+
+/// The value below which the share `q` of `values` lies, between its neighbours by straight line; 0 of nothing.
+fn percentile(values: &mut [f64], q: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = q * values.len().saturating_sub(1) as f64;
+    let below = values.get(at as usize).copied().unwrap_or(0.0);
+    let above = values.get(at.ceil() as usize).copied().unwrap_or(below);
+    below + (above - below) * at.fract()
+}
+
+/// Bytes per second of all threads together, over a buffer that hardly a cache holds.
+fn read_bandwidth(team: &mut Team) -> f64 {
+    probe::read_bandwidth(team, 512 << 20, Duration::from_millis(500))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles() {
+        assert_eq!(Spread::of(vec![3.0, 1.0, 2.0]), Spread { median: 2.0, min: 1.0, max: 3.0 });
+        assert_eq!(percentile(&mut [1.0, 2.0], 0.5), 1.5);
+        assert_eq!(percentile(&mut [], 0.5), 0.0);
+    }
+}
