@@ -3,12 +3,14 @@
 //! The query heads of a group share the keys and values they read. A query walks its sequence block by block with a running
 //! maximum and sum (Milakov and Gimelshein, 2018); blocks lie at fixed positions, so a query's sums are the same whether it is
 //! decoded alone or in the middle of a prompt. Keys that a query must not see get weight 0 exactly.
+//!
+//! A sequence is cut into spans of fixed positions. Each is summed up by itself, and the sums are put together in order: so
+//! different threads may take different spans of one query, and the bits are the same if one takes them all.
 
 use super::kv::{BLOCK, Element, Half, Heads, KvFormat, KvLayer, Single};
 use super::norm::store_some;
 use super::{Buffer, Builder, Context, Rows, Step};
-use crate::activations::tile_of;
-use crate::isa::Kernel;
+use crate::isa::{Isa, Kernel};
 use crate::math::{exp, tanh};
 use crate::simd::{LANES, Simd};
 use crate::team::Worker;
@@ -53,6 +55,7 @@ impl Builder {
         assert!(self.rows_of(step.q) == Rows::Tokens && self.rows_of(step.output) == Rows::Tokens);
         assert!(step.kv_heads > 0 && step.heads.is_multiple_of(step.kv_heads), "query heads in equal groups");
         assert!(step.window != Some(0), "a query sees itself");
+        self.reserve_partials();
         self.push(step);
     }
 }
@@ -65,25 +68,57 @@ impl Attention {
 
 impl Step for Attention {
     unsafe fn run(&self, context: &Context, worker: &Worker) {
-        // Queries late in a long prompt cost more than early ones: dealing them out in turn evens that out.
-        let mut turn = 0;
-        for segment in context.batch.segments {
-            let all = segment.rows * self.group();
-            for first in (0..all).step_by(QUERIES) {
-                for kv_head in 0..self.kv_heads {
-                    if turn % worker.count == worker.index {
-                        let queries = (all - first).min(QUERIES);
-                        // SAFETY: the scratch is this thread's own.
-                        let scratch = unsafe { context.scratch(worker) }.cast();
-                        let some = Queries { step: self, context, segment, kv_head, first, queries, scratch };
-                        match self.format {
-                            KvFormat::F16 => context.isa.run(Run::<Half>(some, std::marker::PhantomData)),
-                            KvFormat::F32 => context.isa.run(Run::<Single>(some, std::marker::PhantomData)),
-                        }
-                    }
-                    turn += 1;
+        let some = |segment, first, kv_head, queries| {
+            // SAFETY: the scratch is this thread's own.
+            let scratch = unsafe { context.scratch(worker) }.cast();
+            Queries { step: self, context, segment, kv_head, first, queries, scratch }
+        };
+        let units = || {
+            context.batch.segments.iter().flat_map(|segment| {
+                let all = segment.rows * self.group();
+                let firsts = (0..all).step_by(QUERIES);
+                firsts.flat_map(move |first| {
+                    (0..self.kv_heads).map(move |head| (segment, first, head, (all - first).min(QUERIES)))
+                })
+            })
+        };
+        // One pass over the batch finds out whether there is work for everybody, or spans should be dealt out too.
+        let (mut count, mut spans, mut floats) = (0, 0, 0);
+        for (segment, first, kv_head, queries) in units() {
+            let of_unit = some(segment, first, kv_head, queries).spans().len();
+            count += 1;
+            spans += of_unit;
+            floats += of_unit * queries * State::floats(self.head_dim);
+        }
+        if count >= BUSY * worker.count || spans == count || floats > PARTIAL_FLOATS {
+            // Queries late in a long prompt cost more than early ones: dealing them out in turn evens that out.
+            for (turn, (segment, first, kv_head, queries)) in units().enumerate() {
+                if turn % worker.count == worker.index {
+                    self.run_on(context.isa, Part::Whole, some(segment, first, kv_head, queries));
                 }
             }
+            return;
+        }
+        let mine = worker.share(spans);
+        let (mut index, mut place) = (0, context.partials);
+        for (segment, first, kv_head, queries) in units() {
+            let some = some(segment, first, kv_head, queries);
+            for span in some.spans() {
+                if mine.contains(&index) {
+                    self.run_on(context.isa, Part::Span(span, place), some);
+                }
+                index += 1;
+                place = place.wrapping_add(queries * State::floats(self.head_dim));
+            }
+        }
+        worker.barrier();
+        let mut place = context.partials;
+        for (turn, (segment, first, kv_head, queries)) in units().enumerate() {
+            let some = some(segment, first, kv_head, queries);
+            if turn % worker.count == worker.index {
+                self.run_on(context.isa, Part::Merge(place), some);
+            }
+            place = place.wrapping_add(some.spans().len() * queries * State::floats(self.head_dim));
         }
     }
 
@@ -97,8 +132,36 @@ impl Step for Attention {
     }
 }
 
+/// Units of work for each thread from which on spans need not be dealt out.
+const BUSY: usize = 4;
+/// Positions of a span, in cache blocks.
+const SPAN: usize = 16;
+/// Room for the sums of spans that different threads take.
+pub(super) const PARTIAL_FLOATS: usize = 1 << 20;
+
+impl Attention {
+    fn run_on(&self, isa: Isa, part: Part, queries: Queries) {
+        match self.format {
+            KvFormat::F16 => isa.run(Run::<Half>(part, queries, std::marker::PhantomData)),
+            KvFormat::F32 => isa.run(Run::<Single>(part, queries, std::marker::PhantomData)),
+        }
+    }
+}
+
+/// What is to be done for some queries.
+#[derive(Clone, Copy)]
+enum Part {
+    /// Everything.
+    Whole,
+    /// One span; its state goes there.
+    Span(usize, *mut f32),
+    /// Put together the spans' states that lie there, and finish.
+    Merge(*mut f32),
+}
+
 /// Some queries of one segment and one head of keys and values. Query `i` of the segment's `rows * group` is row `i / group`, head
 /// `i % group` of the group.
+#[derive(Clone, Copy)]
 struct Queries<'a> {
     step: &'a Attention,
     context: &'a Context<'a>,
@@ -109,19 +172,74 @@ struct Queries<'a> {
     scratch: *mut f32,
 }
 
+/// What is known of some queries after some keys, one after the other in memory: the largest score of each; the sums of
+/// `exp(score - largest)`, sixteen keys apart, `[queries][16]`; and of `exp(score - largest) * value`, `[queries][stride]`.
+#[derive(Clone, Copy)]
+struct State {
+    maxima: *mut f32,
+    weights: *mut f32,
+    sums: *mut f32,
+}
+
+impl State {
+    /// Floats of a query.
+    fn floats(head_dim: usize) -> usize {
+        1 + LANES + head_dim.next_multiple_of(LANES)
+    }
+
+    #[inline(always)]
+    fn at(start: *mut f32, queries: usize) -> State {
+        let weights = start.wrapping_add(queries);
+        State { maxima: start, weights, sums: weights.wrapping_add(queries * LANES) }
+    }
+
+    /// Nothing seen yet.
+    #[inline(always)]
+    unsafe fn clear<S: Simd>(self, s: S, queries: usize, stride: usize) {
+        // SAFETY: the state is there.
+        unsafe {
+            for i in 0..queries {
+                *self.maxima.add(i) = HIDDEN;
+                s.store(self.weights.add(i * LANES), s.splat(0.0));
+                for d in (0..stride).step_by(LANES) {
+                    s.store(self.sums.add(i * stride + d), s.splat(0.0));
+                }
+            }
+        }
+    }
+
+    /// Takes in what comes after. Adding to nothing, or adding nothing, changes no bit.
+    #[inline(always)]
+    unsafe fn merge<S: Simd>(self, s: S, later: State, queries: usize, stride: usize) {
+        // SAFETY: both states are there.
+        unsafe {
+            for i in 0..queries {
+                let (mine, theirs) = (self.maxima.add(i), *later.maxima.add(i));
+                let largest = mine.read().max(theirs);
+                let keep = exp(s, s.splat(*mine - largest));
+                let take = exp(s, s.splat(theirs - largest));
+                *mine = largest;
+                let (weight, more) = (self.weights.add(i * LANES), s.load(later.weights.add(i * LANES)));
+                s.store(weight, s.fma(more, take, s.mul(s.load(weight), keep)));
+                for d in (0..stride).step_by(LANES) {
+                    let (sum, more) = (self.sums.add(i * stride + d), s.load(later.sums.add(i * stride + d)));
+                    s.store(sum, s.fma(more, take, s.mul(s.load(sum), keep)));
+                }
+            }
+        }
+    }
+}
+
 /// Where things lie in the scratch, in floats.
 #[derive(Clone, Copy)]
 struct Places {
-    /// Of a query: its sums.
+    /// Of a query, and of its sums.
     stride: usize,
     /// The queries, `[tile][head_dim][queries of the tile]`.
     queries: usize,
-    /// The largest score so far, by query.
-    maxima: usize,
-    /// The sums of `exp(score - maximum)`, sixteen keys apart, `[queries][16]`.
-    weights: usize,
-    /// The sums of `exp(score - maximum) * value`, `[queries][stride]`.
-    sums: usize,
+    /// The state of a span, and of all spans so far.
+    span: usize,
+    all: usize,
     /// `exp(score - maximum)` of a tile and a block, `[queries of the tile][BLOCK]`.
     chances: usize,
     /// A block's keys and values in single precision.
@@ -133,92 +251,148 @@ impl Places {
     fn new(head_dim: usize) -> Places {
         let stride = head_dim.next_multiple_of(LANES);
         let queries = 0;
-        let maxima = queries + QUERIES * stride;
-        let weights = maxima + QUERIES;
-        let sums = weights + QUERIES * LANES;
-        let chances = sums + QUERIES * stride;
+        let span = queries + QUERIES * stride;
+        let all = span + QUERIES * State::floats(head_dim);
+        let chances = all + QUERIES * State::floats(head_dim);
         let block = chances + MOST_TILE * BLOCK;
-        Places { stride, queries, maxima, weights, sums, chances, block, floats: block + 2 * BLOCK * stride }
+        Places { stride, queries, span, all, chances, block, floats: block + 2 * BLOCK * stride }
     }
 }
 
 /// The largest [`Simd::MAX_TILE`].
 const MOST_TILE: usize = 8;
 
-struct Run<'a, E>(Queries<'a>, std::marker::PhantomData<E>);
+struct Run<'a, E>(Part, Queries<'a>, std::marker::PhantomData<E>);
 
 // No closures over vectors below: one that the compiler does not inline loses the instruction set.
 impl<E: Element> Kernel for Run<'_, E> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        // SAFETY: shapes and batch have been checked.
-        unsafe { attend::<S, E>(s, &self.0) }
+        let Run(part, t, _) = self;
+        let places = Places::new(t.step.head_dim);
+        let all = State::at(t.scratch.wrapping_add(places.all), t.queries);
+        let span_state = State::at(t.scratch.wrapping_add(places.span), t.queries);
+        let floats = t.queries * State::floats(t.step.head_dim);
+        // SAFETY: shapes and batch have been checked; the scratch has room for what `places` says.
+        unsafe {
+            match part {
+                Part::Whole => {
+                    t.take_queries(s, places);
+                    all.clear(s, t.queries, places.stride);
+                    for span in t.spans() {
+                        t.attend::<S, E>(s, places, span);
+                        all.merge(s, span_state, t.queries, places.stride);
+                    }
+                    t.finish(s, places, all);
+                }
+                Part::Span(span, to) => {
+                    t.take_queries(s, places);
+                    t.attend::<S, E>(s, places, span);
+                    std::ptr::copy_nonoverlapping(span_state.maxima, to, floats);
+                }
+                Part::Merge(from) => {
+                    all.clear(s, t.queries, places.stride);
+                    for index in 0..t.spans().len() {
+                        let later = State::at(from.add(index * floats), t.queries);
+                        all.merge(s, later, t.queries, places.stride);
+                    }
+                    t.finish(s, places, all);
+                }
+            }
+        }
     }
 }
 
-#[inline(always)]
-unsafe fn attend<S: Simd, E: Element>(s: S, t: &Queries) {
-    let step = t.step;
-    let heads = Heads { kv_heads: step.kv_heads, head_dim: step.head_dim, format: step.format };
-    let single = Heads { format: KvFormat::F32, ..heads };
-    let places = Places::new(step.head_dim);
-    let group = step.group();
-    let position = |i: usize| t.segment.position + (t.first + i) / group;
-    // The first position a query sees.
-    let begin = |i: usize| step.window.map_or(0, |window| (position(i) + 1).saturating_sub(window));
-    // SAFETY: the queries' rows are in use; blocks of the segment are in the cache and written up to each query's position; the
-    // scratch has room for what `places` says.
-    unsafe {
-        for i in 0..t.queries {
-            let (start, size) = tile_of(i, t.queries, S::MAX_TILE);
-            let from = t.place(step.q, i);
-            let to = t.scratch.add(places.queries + start * places.stride + (i - start));
-            for d in 0..step.head_dim {
-                *to.add(d * size) = *from.add(d);
-            }
-            *t.scratch.add(places.maxima + i) = HIDDEN;
-            s.store(t.scratch.add(places.weights + i * LANES), s.splat(0.0));
-            for d in (0..places.stride).step_by(LANES) {
-                s.store(t.scratch.add(places.sums + i * places.stride + d), s.splat(0.0));
+impl Queries<'_> {
+    #[inline(always)]
+    fn position(&self, i: usize) -> usize {
+        self.segment.position + (self.first + i) / self.step.group()
+    }
+
+    /// The first position a query sees.
+    #[inline(always)]
+    fn begin(&self, i: usize) -> usize {
+        self.step.window.map_or(0, |window| (self.position(i) + 1).saturating_sub(window))
+    }
+
+    /// The spans that one of the queries sees something of.
+    fn spans(&self) -> std::ops::Range<usize> {
+        self.begin(0) / BLOCK / SPAN..self.position(self.queries - 1) / BLOCK / SPAN + 1
+    }
+
+    /// Lays the queries out by tile.
+    #[inline(always)]
+    unsafe fn take_queries<S: Simd>(&self, _s: S, places: Places) {
+        // SAFETY: the queries' rows are in use.
+        unsafe {
+            for i in 0..self.queries {
+                let start = i / S::MAX_TILE * S::MAX_TILE;
+                let size = (self.queries - start).min(S::MAX_TILE);
+                let from = self.place(self.step.q, i);
+                let to = self.scratch.add(places.queries + start * places.stride + (i - start));
+                for d in 0..self.step.head_dim {
+                    *to.add(d * size) = *from.add(d);
+                }
             }
         }
-        let last = position(t.queries - 1);
-        for block in begin(0) / BLOCK..=last / BLOCK {
-            let start = block * BLOCK;
-            let keys = t.context.kv_data.add(
-                t.context.kv.block_at(step.layer, t.context.batch.block(t.segment, start))
-                    + t.kv_head * heads.head_bytes(),
-            );
-            // Keys beyond the last query's position have not been written for this sequence.
-            let valid = (last + 1 - start).min(BLOCK);
-            let expanded = t.scratch.add(places.block);
-            let expand = t.queries > S::MAX_TILE;
-            if expand {
-                let (values, keys) = (keys.add(heads.values_at()).cast::<E::Bits>(), keys.cast::<E::Bits>());
-                for at in (0..BLOCK * step.head_dim).step_by(LANES) {
-                    s.store(expanded.add(at), E::load(s, keys.add(at)));
+    }
+
+    /// One span: its state is in the scratch afterwards.
+    #[inline(always)]
+    unsafe fn attend<S: Simd, E: Element>(&self, s: S, places: Places, span: usize) {
+        let step = self.step;
+        let heads = Heads { kv_heads: step.kv_heads, head_dim: step.head_dim, format: step.format };
+        let single = Heads { format: KvFormat::F32, ..heads };
+        let last = self.position(self.queries - 1);
+        let (first_block, last_block) =
+            ((span * SPAN).max(self.begin(0) / BLOCK), (span * SPAN + SPAN - 1).min(last / BLOCK));
+        // SAFETY: blocks of the segment are in the cache and written up to each query's position.
+        unsafe {
+            State::at(self.scratch.add(places.span), self.queries).clear(s, self.queries, places.stride);
+            let place = |block: usize| {
+                let block = self.context.batch.block(self.segment, block * BLOCK);
+                self.context
+                    .kv_data
+                    .add(self.context.kv.block_at(step.layer, block) + self.kv_head * heads.head_bytes())
+            };
+            for block in first_block..=last_block {
+                let start = block * BLOCK;
+                let keys = place(block);
+                // Keys beyond the last query's position have not been written for this sequence.
+                let valid = (last + 1 - start).min(BLOCK);
+                let expanded = self.scratch.add(places.block);
+                let expand = self.queries > S::MAX_TILE;
+                if expand {
+                    let (values, keys) = (keys.add(heads.values_at()).cast::<E::Bits>(), keys.cast::<E::Bits>());
+                    for at in (0..BLOCK * step.head_dim).step_by(LANES) {
+                        s.store(expanded.add(at), E::load(s, keys.add(at)));
+                    }
+                    let to = expanded.cast::<u8>().add(single.values_at()).cast::<f32>();
+                    for at in (0..valid * places.stride).step_by(LANES) {
+                        s.store(to.add(at), E::load(s, values.add(at)));
+                    }
                 }
-                let to = expanded.cast::<u8>().add(single.values_at()).cast::<f32>();
-                for at in (0..valid * places.stride).step_by(LANES) {
-                    s.store(to.add(at), E::load(s, values.add(at)));
-                }
-            }
-            let mut first = 0;
-            while first < t.queries {
-                let (_, size) = tile_of(first, t.queries, S::MAX_TILE);
-                let (nearest, farthest) = (position(first), position(first + size - 1));
-                // What no query of the tile sees costs nothing.
-                if start <= farthest && start + BLOCK > begin(first) {
+                for first in (0..self.queries).step_by(S::MAX_TILE) {
+                    let size = (self.queries - first).min(S::MAX_TILE);
+                    let farthest = self.position(first + size - 1);
+                    // What no query of the tile sees costs nothing.
+                    if start > farthest || start + BLOCK <= self.begin(first) {
+                        continue;
+                    }
                     let tile = Tile {
                         places,
-                        scratch: t.scratch,
+                        scratch: self.scratch,
+                        state: State::at(self.scratch.add(places.span), self.queries),
                         first,
                         start,
                         valid: valid.min(farthest + 1 - start),
-                        position: nearest,
-                        offset: (t.first + first) % group,
-                        group,
+                        position: self.position(first),
+                        offset: (self.first + first) % step.group(),
+                        group: step.group(),
+                        // Blocks lie far apart: nobody else foresees the next one.
+                        next: if block < last_block { place(block + 1) } else { keys },
+                        ahead: !expand && first == 0,
                     };
                     if expand {
                         tile.by_size::<S, Single>(s, step, size, expanded.cast(), single);
@@ -226,21 +400,26 @@ unsafe fn attend<S: Simd, E: Element>(s: S, t: &Queries) {
                         tile.by_size::<S, E>(s, step, size, keys, heads);
                     }
                 }
-                first += size;
-            }
-        }
-        for i in 0..t.queries {
-            let inverse = s.splat(1.0 / s.sum(s.load(t.scratch.add(places.weights + i * LANES))));
-            let out = t.place(step.output, i);
-            for d in (0..step.head_dim).step_by(LANES) {
-                let value = s.mul(s.load(t.scratch.add(places.sums + i * places.stride + d)), inverse);
-                store_some(s, out.add(d), value, step.head_dim - d);
             }
         }
     }
-}
 
-impl Queries<'_> {
+    #[inline(always)]
+    unsafe fn finish<S: Simd>(&self, s: S, places: Places, state: State) {
+        let head_dim = self.step.head_dim;
+        // SAFETY: the queries' rows are in use, and the state is there.
+        unsafe {
+            for i in 0..self.queries {
+                let inverse = s.splat(1.0 / s.sum(s.load(state.weights.add(i * LANES))));
+                let out = self.place(self.step.output, i);
+                for d in (0..head_dim).step_by(LANES) {
+                    let value = s.mul(s.load(state.sums.add(i * places.stride + d)), inverse);
+                    store_some(s, out.add(d), value, head_dim - d);
+                }
+            }
+        }
+    }
+
     #[inline(always)]
     unsafe fn place(&self, buffer: Buffer, i: usize) -> *mut f32 {
         let group = self.step.group();
@@ -255,6 +434,7 @@ impl Queries<'_> {
 struct Tile {
     places: Places,
     scratch: *mut f32,
+    state: State,
     /// The first of the queries.
     first: usize,
     /// Position of the block's first key.
@@ -265,6 +445,9 @@ struct Tile {
     position: usize,
     offset: usize,
     group: usize,
+    /// The same head of the next block, and whether to ask for it.
+    next: *const u8,
+    ahead: bool,
 }
 
 impl Tile {
@@ -274,8 +457,12 @@ impl Tile {
         unsafe {
             match size {
                 8 if S::MAX_TILE >= 8 => self.attend::<S, E, 8>(s, step, keys, heads),
+                7 if S::MAX_TILE >= 8 => self.attend::<S, E, 7>(s, step, keys, heads),
+                6 if S::MAX_TILE >= 8 => self.attend::<S, E, 6>(s, step, keys, heads),
+                5 if S::MAX_TILE >= 8 => self.attend::<S, E, 5>(s, step, keys, heads),
                 4 if S::MAX_TILE >= 4 => self.attend::<S, E, 4>(s, step, keys, heads),
-                2 if S::MAX_TILE >= 2 => self.attend::<S, E, 2>(s, step, keys, heads),
+                3 if S::MAX_TILE >= 4 => self.attend::<S, E, 3>(s, step, keys, heads),
+                2 if S::MAX_TILE >= 4 => self.attend::<S, E, 2>(s, step, keys, heads),
                 _ => self.attend::<S, E, 1>(s, step, keys, heads),
             }
         }
@@ -289,7 +476,9 @@ impl Tile {
         keys: *const u8,
         heads: Heads,
     ) {
-        let Places { stride, queries, maxima, weights, sums, chances, .. } = self.places;
+        let Places { stride, queries, chances, .. } = self.places;
+        let State { maxima, weights, sums } = self.state;
+        let mut next = self.next;
         // SAFETY: see `attend` above.
         unsafe {
             let values = keys.add(heads.values_at()).cast::<E::Bits>();
@@ -301,6 +490,12 @@ impl Tile {
             let mut high = keys.add(step.head_dim * LANES);
             let mut query = self.scratch.add(queries + self.first * stride).cast_const();
             for _ in 0..step.head_dim {
+                if self.ahead {
+                    for line in 0..(BLOCK * size_of::<E::Bits>()).div_ceil(64) {
+                        s.prefetch(next.wrapping_add(line * 64));
+                    }
+                    next = next.wrapping_add(BLOCK * size_of::<E::Bits>());
+                }
                 let pair = [E::load(s, low), E::load(s, high)];
                 for i in 0..Q {
                     let q = s.splat(*query.add(i));
@@ -333,7 +528,7 @@ impl Tile {
                     score[0] = show(s, 0, ends, score[0], s.splat(HIDDEN));
                     score[1] = show(s, 1, ends, score[1], s.splat(HIDDEN));
                 }
-                let maximum = self.scratch.add(maxima + self.first + i);
+                let maximum = maxima.add(self.first + i);
                 let largest = s.largest(s.max(score[0], score[1])).max(*maximum);
                 let mut chance = score;
                 for chance in &mut chance {
@@ -349,7 +544,7 @@ impl Tile {
                     *maximum = largest;
                     changed = true;
                 }
-                let weight = self.scratch.add(weights + (self.first + i) * LANES);
+                let weight = weights.add((self.first + i) * LANES);
                 s.store(weight, s.fma(s.load(weight), rescale[i], s.add(chance[0], chance[1])));
                 let to = self.scratch.add(chances + i * BLOCK);
                 s.store(to, chance[0]);
@@ -357,7 +552,12 @@ impl Tile {
             }
 
             let chances = self.scratch.add(chances).cast_const();
-            let sums = self.scratch.add(sums + self.first * stride);
+            let sums = sums.add(self.first * stride);
+            if self.ahead {
+                for line in 0..(BLOCK * stride * size_of::<E::Bits>()).div_ceil(64) {
+                    s.prefetch(self.next.wrapping_add(heads.values_at() + line * 64));
+                }
+            }
             let mut d = 0;
             while d + 2 * LANES <= stride {
                 self.add_values::<S, E, Q, 2>(s, values.add(d), chances, sums.add(d), &rescale, changed);

@@ -67,6 +67,8 @@ pub struct Builder {
     max_logits: usize,
     places: Vec<Place>,
     arena_bytes: usize,
+    /// Where attention leaves what several threads make of one query, once a step needs it.
+    partials: Option<usize>,
     scratch_bytes: usize,
     vocab: usize,
     steps: Vec<Box<dyn Step>>,
@@ -105,6 +107,8 @@ pub(crate) struct Context<'a> {
     kv_data: *mut u8,
     scratch: *mut u8,
     scratch_stride: usize,
+    /// [`attention::PARTIAL_FLOATS`] floats, if there is attention.
+    partials: *mut f32,
 }
 
 // SAFETY: the pointers are to memory that outlives the run; steps divide it among the threads without overlap.
@@ -153,6 +157,7 @@ impl Builder {
             max_logits,
             places: vec![],
             arena_bytes: 0,
+            partials: None,
             scratch_bytes: 0,
             vocab: usize::MAX,
             steps: vec![],
@@ -180,6 +185,14 @@ impl Builder {
     /// Rows of `cols` activations as quantised formats take them.
     pub fn quantised(&mut self, rows: Rows, cols: usize) -> Buffer {
         self.place(rows, cols, QuantisedRow::new(cols).bytes(), true)
+    }
+
+    /// Makes room for [`Context::partials`].
+    fn reserve_partials(&mut self) {
+        if self.partials.is_none() {
+            self.partials = Some(self.arena_bytes);
+            self.arena_bytes += attention::PARTIAL_FLOATS * 4;
+        }
     }
 
     fn check_floats(&self, buffer: Buffer, cols: usize) {
@@ -218,6 +231,7 @@ impl Builder {
             arena: AlignedBytes::zeroed(self.arena_bytes),
             scratch: AlignedBytes::zeroed(threads * self.scratch_bytes),
             scratch_stride: self.scratch_bytes,
+            partials: self.partials.unwrap_or(0),
             threads,
             vocab: self.vocab,
             cache: self.steps.iter().filter_map(|step| step.cache()).collect(),
@@ -239,6 +253,7 @@ pub struct Program {
     arena: AlignedBytes,
     scratch: AlignedBytes,
     scratch_stride: usize,
+    partials: usize,
     places: Vec<Place>,
     steps: Vec<Box<dyn Step>>,
 }
@@ -265,6 +280,7 @@ impl Program {
             kv_data,
             scratch: self.scratch.as_mut_ptr(),
             scratch_stride: self.scratch_stride,
+            partials: self.arena.as_mut_ptr().wrapping_add(self.partials).cast(),
         };
         let steps = &self.steps;
         team.run(&|worker| {
