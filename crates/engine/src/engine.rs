@@ -65,15 +65,8 @@ pub(crate) struct Work<'a> {
     /// Position of the first of them.
     pub position: usize,
     pub blocks: &'a [u32],
-    pub logits: WantLogits,
-}
-
-/// For which of the tokens logits are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WantLogits {
-    None,
-    Last,
-    All,
+    /// Of how many of them, the last ones, logits are wanted.
+    pub logits: usize,
 }
 
 /// What a step costs in memory traffic, from the program's own counts; for benchmarks and receipts.
@@ -100,11 +93,7 @@ impl Model {
             let (first_block, block_count) = (blocks.len(), work.blocks.len());
             segments.push(Segment { row, rows, position, first_block, block_count });
             blocks.extend_from_slice(work.blocks);
-            match work.logits {
-                WantLogits::None => {}
-                WantLogits::Last => logits.push(tokens.len() as u32 - 1),
-                WantLogits::All => logits.extend(row as u32..tokens.len() as u32),
-            }
+            logits.extend((row + rows - work.logits.min(rows)) as u32..(row + rows) as u32);
         }
         let batch = Batch { tokens, segments, blocks, logits };
         self.program.run(team, &batch, &mut self.kv).map_err(|error| EngineError::Internal(error.to_string()))
@@ -256,7 +245,7 @@ impl Engine {
                 tokens: &running.pending()[..turn.rows],
                 position: running.computed,
                 blocks: &running.blocks,
-                logits: if turn.completes { WantLogits::Last } else { WantLogits::None },
+                logits: usize::from(turn.completes),
             }
         });
         self.model.run(&mut self.team, works)?;

@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use crate::EngineError;
-use crate::engine::{Engine, WantLogits, Work};
+use crate::engine::{Engine, Work};
 use crate::plan::{MAX_LOGITS, blocks_per_sequence};
 use crate::sampler::log_sum_exp;
 
 impl Engine {
-    /// Logits at every position of `tokens`, run in chunks of at most `chunk` tokens: `each(position, logits)`.
+    /// Logits at positions of `tokens`, run in chunks of at most `chunk` tokens: `each(position, logits)`. At every position, if
+    /// chunks are no longer than 64; else at the last 64 of each.
     ///
     /// # Errors
     /// If `tokens` is longer than the context, has an id outside the vocabulary, or does not fit beside running requests.
@@ -20,17 +21,18 @@ impl Engine {
     ) -> Result<(), EngineError> {
         self.check_tokens(tokens)?;
         let blocks = self.take_blocks(tokens.len())?;
-        let chunk = chunk.clamp(1, MAX_LOGITS.min(self.model.max_tokens));
+        let chunk = chunk.clamp(1, self.model.max_tokens);
         let mut position = 0;
         let mut result = Ok(());
         for tokens in tokens.chunks(chunk) {
-            let work = Work { tokens, position, blocks: &blocks, logits: WantLogits::All };
+            let rows = tokens.len().min(MAX_LOGITS);
+            let work = Work { tokens, position, blocks: &blocks, logits: rows };
             result = self.model.run(&mut self.team, [work]);
             if result.is_err() {
                 break;
             }
-            for row in 0..tokens.len() {
-                each(position + row, self.model.logits(row));
+            for row in 0..rows {
+                each(position + tokens.len() - rows + row, self.model.logits(row));
             }
             position += tokens.len();
         }
@@ -68,7 +70,7 @@ impl Engine {
                 tokens: std::slice::from_ref(token),
                 position: depth + step,
                 blocks,
-                logits: WantLogits::Last,
+                logits: 1,
             });
             let start = Instant::now();
             result = self.model.run(&mut self.team, works);
@@ -88,10 +90,8 @@ impl Engine {
     pub fn time_prefill(&mut self, batch: usize, depth: usize, tokens: usize) -> Result<f64, EngineError> {
         let sequences = self.prefilled(batch, depth, tokens)?;
         let start = Instant::now();
-        let result = sequences
-            .iter()
-            .enumerate()
-            .try_for_each(|(i, blocks)| self.prefill(i, blocks, depth..depth + tokens, WantLogits::Last));
+        let result =
+            sequences.iter().enumerate().try_for_each(|(i, blocks)| self.prefill(i, blocks, depth..depth + tokens, 1));
         let seconds = start.elapsed().as_secs_f64();
         sequences.iter().for_each(|blocks| self.pool.release(blocks));
         result.map(|()| seconds)
@@ -106,7 +106,7 @@ impl Engine {
         let mut sequences = Vec::new();
         for i in 0..batch {
             let ready = self.take_blocks(depth.saturating_add(more)).and_then(|blocks| {
-                let result = self.prefill(i, &blocks, 0..depth, WantLogits::None);
+                let result = self.prefill(i, &blocks, 0..depth, 0);
                 sequences.push(blocks);
                 result
             });
@@ -123,13 +123,13 @@ impl Engine {
         sequence: usize,
         blocks: &[u32],
         positions: std::ops::Range<usize>,
-        logits: WantLogits,
+        logits: usize,
     ) -> Result<(), EngineError> {
         let tokens: Vec<u32> = positions.clone().map(|position| self.some_token(sequence, position)).collect();
         let mut position = positions.start;
         for tokens in tokens.chunks(self.model.max_tokens) {
             let last = position + tokens.len() == positions.end;
-            let logits = if last { logits } else { WantLogits::None };
+            let logits = if last { logits } else { 0 };
             self.model.run(&mut self.team, [Work { tokens, position, blocks, logits }])?;
             position += tokens.len();
         }

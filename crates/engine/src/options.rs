@@ -28,6 +28,10 @@ impl Default for Options {
 pub enum KvFormat {
     /// Half precision, 2 bytes a value.
     F16,
+    /// bfloat16, 2 bytes a value.
+    BF16,
+    /// A byte a value, and a scale for each position and head.
+    Q8,
     /// Single precision, 4 bytes a value.
     F32,
 }
@@ -36,6 +40,8 @@ impl From<KvFormat> for whit_kernels::program::KvFormat {
     fn from(format: KvFormat) -> Self {
         match format {
             KvFormat::F16 => whit_kernels::program::KvFormat::F16,
+            KvFormat::BF16 => whit_kernels::program::KvFormat::BF16,
+            KvFormat::Q8 => whit_kernels::program::KvFormat::Q8,
             KvFormat::F32 => whit_kernels::program::KvFormat::F32,
         }
     }

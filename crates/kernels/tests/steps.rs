@@ -41,7 +41,8 @@ struct Heads {
     rotated: usize,
 }
 
-const TOKENS: usize = 75;
+/// More than a span of the attention.
+const TOKENS: usize = 540;
 const WIDTH: usize = 72;
 const KERNEL: usize = 3;
 
@@ -161,7 +162,7 @@ fn run(isa: Isa, threads: usize, shape: Heads, chunk: usize) -> Vec<Vec<u32>> {
 
 #[test]
 fn every_step_gives_the_same_bits_everywhere() {
-    use KvFormat::{F16, F32};
+    use KvFormat::{BF16, F16, F32, Q8};
     use RotaryPairing::{Adjacent, Half};
     let shape = |heads, kv_heads, head_dim, window, softcap, format, pairing, rotated| Heads {
         heads,
@@ -178,6 +179,8 @@ fn every_step_gives_the_same_bits_everywhere() {
         shape(3, 1, 24, Some(20), None, F32, Adjacent, 8),
         shape(9, 1, 8, Some(33), Some(1.5), F16, Half, 4),
         shape(2, 2, 40, None, Some(0.5), F32, Half, 40),
+        shape(5, 1, 24, None, None, BF16, Half, 24),
+        shape(6, 2, 16, Some(50), None, Q8, Adjacent, 16),
     ] {
         let twin = run(Isa::Scalar, 1, shape, TOKENS);
         assert!(twin.iter().flatten().all(|&bits| f32::from_bits(bits).is_finite()));

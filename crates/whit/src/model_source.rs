@@ -24,7 +24,7 @@ pub struct LoadArgs {
     /// Memory for weights, KV cache and work space together, such as 2GiB; the context is shortened to fit [default: what is free]
     #[arg(long, value_name = "SIZE", value_parser = format::parse_size)]
     pub memory: Option<u64>,
-    /// How keys and values are kept: in half or in single precision
+    /// How keys and values are kept: 2, 2, 1 or 4 bytes each
     #[arg(long, value_name = "FORMAT", default_value = "f16")]
     pub kv: Kv,
 }
@@ -35,6 +35,8 @@ pub struct LoadArgs {
 pub enum Kv {
     #[default]
     F16,
+    Bf16,
+    Q8,
     F32,
 }
 
@@ -43,6 +45,8 @@ impl LoadArgs {
     pub fn options(&self, context: Option<usize>) -> Options {
         let kv_format = match self.kv {
             Kv::F16 => KvFormat::F16,
+            Kv::Bf16 => KvFormat::BF16,
+            Kv::Q8 => KvFormat::Q8,
             Kv::F32 => KvFormat::F32,
         };
         Options { threads: self.threads, context, memory: self.memory, kv_format, ..Options::default() }

@@ -7,7 +7,10 @@
 //! A sequence is cut into spans of fixed positions. Each is summed up by itself, and the sums are put together in order: so
 //! different threads may take different spans of one query, and the bits are the same if one takes them all.
 
-use super::kv::{BLOCK, Element, Half, Heads, KvFormat, KvLayer, Single};
+// Indices keep several arrays in step, and iterators would bring the closures back that must not be here.
+#![allow(clippy::needless_range_loop)]
+
+use super::kv::{BLOCK, Brain, Byte, Element, Half, Heads, KvFormat, KvLayer, Single};
 use super::norm::store_some;
 use super::{Buffer, Builder, Context, Rows, Step};
 use crate::isa::{Isa, Kernel};
@@ -143,6 +146,8 @@ impl Attention {
     fn run_on(&self, isa: Isa, part: Part, queries: Queries) {
         match self.format {
             KvFormat::F16 => isa.run(Run::<Half>(part, queries, std::marker::PhantomData)),
+            KvFormat::BF16 => isa.run(Run::<Brain>(part, queries, std::marker::PhantomData)),
+            KvFormat::Q8 => isa.run(Run::<Byte>(part, queries, std::marker::PhantomData)),
             KvFormat::F32 => isa.run(Run::<Single>(part, queries, std::marker::PhantomData)),
         }
     }
@@ -393,6 +398,7 @@ impl Queries<'_> {
                         // Blocks lie far apart: nobody else foresees the next one.
                         next: if block < last_block { place(block + 1) } else { keys },
                         ahead: !expand && first == 0,
+                        scales: if E::SCALED { Some(keys.add(heads.scales_at()).cast()) } else { None },
                     };
                     if expand {
                         tile.by_size::<S, Single>(s, step, size, expanded.cast(), single);
@@ -448,6 +454,8 @@ struct Tile {
     /// The same head of the next block, and whether to ask for it.
     next: *const u8,
     ahead: bool,
+    /// Of the block's keys, then of its values; if they have any.
+    scales: Option<*const f32>,
 }
 
 impl Tile {
@@ -513,6 +521,10 @@ impl Tile {
                 let position = self.position + (self.offset + i) / self.group;
                 let begin = step.window.map_or(0, |window| (position + 1).saturating_sub(window));
                 let mut score = scores[i];
+                if let Some(scales) = self.scales {
+                    score[0] = s.mul(score[0], s.load(scales));
+                    score[1] = s.mul(score[1], s.load(scales.add(LANES)));
+                }
                 for score in &mut score {
                     *score = s.mul(*score, s.splat(step.scale));
                     if let Some(cap) = step.softcap {
@@ -546,6 +558,10 @@ impl Tile {
                 }
                 let weight = weights.add((self.first + i) * LANES);
                 s.store(weight, s.fma(s.load(weight), rescale[i], s.add(chance[0], chance[1])));
+                if let Some(scales) = self.scales {
+                    chance[0] = s.mul(chance[0], s.load(scales.add(BLOCK)));
+                    chance[1] = s.mul(chance[1], s.load(scales.add(BLOCK + LANES)));
+                }
                 let to = self.scratch.add(chances + i * BLOCK);
                 s.store(to, chance[0]);
                 s.store(to.add(LANES), chance[1]);

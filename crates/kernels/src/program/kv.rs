@@ -17,6 +17,10 @@ pub const BLOCK: usize = 32;
 pub enum KvFormat {
     /// Half precision.
     F16,
+    /// bfloat16: the range of single precision, three digits fewer than half.
+    BF16,
+    /// Signed bytes with an `f32` scale for each position, head, and keys or values.
+    Q8,
     /// Single precision.
     F32,
 }
@@ -48,7 +52,8 @@ pub(super) struct Heads {
 impl KvFormat {
     pub(super) fn bytes(self) -> usize {
         match self {
-            KvFormat::F16 => 2,
+            KvFormat::F16 | KvFormat::BF16 => 2,
+            KvFormat::Q8 => 1,
             KvFormat::F32 => 4,
         }
     }
@@ -63,7 +68,12 @@ impl Heads {
         BLOCK * self.head_dim * self.format.bytes()
     }
     pub fn head_bytes(self) -> usize {
-        round_up(self.key_bytes() + BLOCK * self.value_stride() * self.format.bytes(), 64)
+        let scales = if self.format == KvFormat::Q8 { 2 * BLOCK * 4 } else { 0 };
+        round_up(self.scales_at() + scales, 64)
+    }
+    /// Bytes from the start of a head to the scales of its keys, by slot, and then of its values. A multiple of 4.
+    pub fn scales_at(self) -> usize {
+        self.key_bytes() + BLOCK * self.value_stride() * self.format.bytes()
     }
     /// Bytes of a block of all heads.
     pub fn block_bytes(self) -> usize {
@@ -180,6 +190,8 @@ impl KvCache {
 /// A number format of the cache, as the kernels see it.
 pub(super) trait Element: 'static {
     type Bits: Copy;
+    /// Whether numbers are kept divided by a scale of their row, the largest of them 127.
+    const SCALED: bool = false;
     unsafe fn load<S: Simd>(s: S, from: *const Self::Bits) -> S::F;
     /// Stores sixteen numbers; what is too large for the format becomes its largest number, so that no cache ever holds an
     /// infinity that could reach another sequence.
@@ -187,6 +199,8 @@ pub(super) trait Element: 'static {
 }
 
 pub(super) struct Half;
+pub(super) struct Brain;
+pub(super) struct Byte;
 pub(super) struct Single;
 
 impl Element for Half {
@@ -200,6 +214,36 @@ impl Element for Half {
     unsafe fn store<S: Simd>(s: S, to: *mut u16, value: S::F) {
         // SAFETY: passed on.
         unsafe { s.store_f16(to, s.min(s.max(value, s.splat(-65504.0)), s.splat(65504.0))) }
+    }
+}
+
+impl Element for Brain {
+    type Bits = u16;
+    #[inline(always)]
+    unsafe fn load<S: Simd>(s: S, from: *const u16) -> S::F {
+        // SAFETY: passed on.
+        unsafe { s.load_bf16(from) }
+    }
+    #[inline(always)]
+    unsafe fn store<S: Simd>(s: S, to: *mut u16, value: S::F) {
+        let most = half::bf16::MAX.to_f32();
+        // SAFETY: passed on.
+        unsafe { s.store_bf16(to, s.min(s.max(value, s.splat(-most)), s.splat(most))) }
+    }
+}
+
+impl Element for Byte {
+    type Bits = i8;
+    const SCALED: bool = true;
+    #[inline(always)]
+    unsafe fn load<S: Simd>(s: S, from: *const i8) -> S::F {
+        // SAFETY: passed on.
+        unsafe { s.load_i8(from) }
+    }
+    #[inline(always)]
+    unsafe fn store<S: Simd>(s: S, to: *mut i8, value: S::F) {
+        // SAFETY: passed on.
+        unsafe { s.store_i8(to, s.round_to_int(s.min(s.max(value, s.splat(-127.0)), s.splat(127.0)))) }
     }
 }
 

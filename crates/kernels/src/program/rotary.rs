@@ -1,6 +1,6 @@
 //! Rotary position embedding, and the way of keys and values into the cache.
 
-use super::kv::{BLOCK, Element, Half, Heads, KvFormat, KvLayer, Single};
+use super::kv::{BLOCK, Brain, Byte, Element, Half, Heads, KvFormat, KvLayer, Single};
 use super::norm::load_some;
 use super::{Buffer, Builder, Context, Rows, Step};
 use crate::isa::Kernel;
@@ -115,6 +115,8 @@ impl Step for RotateAndStore {
                     let head = head - self.heads;
                     match self.format {
                         KvFormat::F16 => context.isa.run(Store::<Half>::new(self, context, row, head)),
+                        KvFormat::BF16 => context.isa.run(Store::<Brain>::new(self, context, row, head)),
+                        KvFormat::Q8 => context.isa.run(Store::<Byte>::new(self, context, row, head)),
                         KvFormat::F32 => context.isa.run(Store::<Single>::new(self, context, row, head)),
                     }
                 }
@@ -212,15 +214,42 @@ impl<E: Element> Kernel for Store<E> {
         unsafe {
             let keys = self.keys.cast::<E::Bits>().add(self.heads.key_at(self.slot));
             let values = self.values.cast::<E::Bits>().add(self.slot * self.heads.value_stride());
+            let mut scales = [1.0; 2];
+            if E::SCALED {
+                let to = self.keys.add(self.heads.scales_at()).cast::<f32>();
+                for (at, from) in [key, self.value].into_iter().enumerate() {
+                    let largest = largest(s, from, self.head_dim);
+                    // Values too small to tell from zero would divide to infinity.
+                    let scale = if largest > 1e-30 { largest / 127.0 } else { 0.0 };
+                    *to.add(at * BLOCK + self.slot) = scale;
+                    scales[at] = if scale > 0.0 { 127.0 / largest } else { 0.0 };
+                }
+            }
             let mut bits = [std::mem::MaybeUninit::<E::Bits>::uninit(); LANES];
             for i in (0..self.head_dim).step_by(LANES) {
                 let n = self.head_dim - i;
-                E::store(s, bits.as_mut_ptr().cast(), load_some(s, key.add(i), n));
+                let (mut k, mut v) = (load_some(s, key.add(i), n), load_some(s, self.value.add(i), n));
+                if E::SCALED {
+                    k = s.mul(k, s.splat(scales[0]));
+                    v = s.mul(v, s.splat(scales[1]));
+                }
+                E::store(s, bits.as_mut_ptr().cast(), k);
                 for (lane, bits) in bits.iter().take(n).enumerate() {
                     keys.add((i + lane) * LANES).write(bits.assume_init());
                 }
-                E::store(s, values.add(i), load_some(s, self.value.add(i), n));
+                E::store(s, values.add(i), v);
             }
         }
     }
+}
+
+/// The largest absolute value of `n`, at most the largest finite number.
+#[inline(always)]
+unsafe fn largest<S: Simd>(s: S, from: *const f32, n: usize) -> f32 {
+    let mut all = s.splat(0.0);
+    for i in (0..n).step_by(LANES) {
+        // SAFETY: passed on.
+        all = s.max(all, s.abs(unsafe { load_some(s, from.add(i), n - i) }));
+    }
+    s.largest(all).min(f32::MAX)
 }

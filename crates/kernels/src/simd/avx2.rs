@@ -67,6 +67,20 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    unsafe fn store_bf16(self, to: *mut u16, value: Self::F) {
+        unsafe {
+            let high = |value| {
+                let bits = _mm256_castps_si256(value);
+                let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+                let rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+                _mm256_srli_epi32::<16>(rounded)
+            };
+            // Packing works within halves: put the middle quarters right.
+            let packed = _mm256_packus_epi32(high(value[0]), high(value[1]));
+            _mm256_storeu_si256(to.cast(), _mm256_permute4x64_epi64::<0b11_01_10_00>(packed))
+        }
+    }
+    #[inline(always)]
     unsafe fn load_u8(self, from: *const u8) -> Self::F {
         unsafe {
             let half = |p: *const u8| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast())));

@@ -50,6 +50,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn store_f16(self, to: *mut u16, value: Self::F);
     /// Reads 16 bfloat16 numbers.
     unsafe fn load_bf16(self, from: *const u16) -> Self::F;
+    /// Writes 16 bfloat16 numbers, rounded to nearest even; none may be NaN.
+    unsafe fn store_bf16(self, to: *mut u16, value: Self::F);
     /// Reads 16 unsigned bytes, as floats.
     unsafe fn load_u8(self, from: *const u8) -> Self::F;
     /// Reads 16 signed bytes, as floats.

@@ -51,6 +51,11 @@ impl Simd for Scalar {
         lanes(|i| bf16::from_bits(bits[i]).to_f32())
     }
     #[inline(always)]
+    unsafe fn store_bf16(self, to: *mut u16, value: Self::F) {
+        // SAFETY: the caller answers for 16 writable numbers.
+        unsafe { to.cast::<[u16; LANES]>().write_unaligned(lanes(|i| bf16::from_f32(value[i]).to_bits())) }
+    }
+    #[inline(always)]
     unsafe fn load_u8(self, from: *const u8) -> Self::F {
         // SAFETY: the caller answers for 16 readable bytes.
         let bytes = unsafe { from.cast::<[u8; LANES]>().read_unaligned() };
