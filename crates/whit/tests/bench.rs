@@ -1,4 +1,4 @@
-//! `whit bench model` measures, and promises its keys.
+//! `whit bench` measures, and promises its keys.
 
 mod common;
 
@@ -43,4 +43,16 @@ fn nothing_to_measure_is_refused() {
     let path = fixture("pocket").to_string_lossy().into_owned();
     whit(["bench", "model", &path, "-r", "0"]).refused(2, &["nothing to measure"]);
     whit(["bench", "model", &path, "--depth", "100000000000"]).refused(2, &[]);
+}
+
+#[test]
+fn the_machine_has_limits() {
+    let report = whit(["bench", "machine", "-t", "1", "--json"]).json();
+    for key in ["read_bandwidth_gb_per_second", "int8_peak_gop_per_second"] {
+        assert!(report[key].as_f64().expect("a number") > 0.0, "{key}: {report:#}");
+    }
+    assert_eq!(report["threads"], 1);
+    let table = whit(["bench", "machine", "-t", "1"]).stdout();
+    let labels: Vec<&str> = table.lines().filter_map(|line| line.split("  ").next()).collect();
+    assert_eq!(labels, ["bandwidth", "int8 peak", "threads"]);
 }

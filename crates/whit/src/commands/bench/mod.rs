@@ -1,6 +1,7 @@
 //! `whit bench`: speeds, beside what the machine can do at most.
 
 mod kernels;
+mod machine;
 mod model;
 
 use std::time::Duration;
@@ -15,6 +16,8 @@ pub enum BenchCommand {
     Model(model::ModelArgs),
     /// Speed of the matrix kernels, format by format, beside the machine's read bandwidth and int8 peak
     Kernels(kernels::KernelsArgs),
+    /// What the machine can do at most: its read bandwidth and its int8 peak
+    Machine(machine::MachineArgs),
 }
 
 impl BenchCommand {
@@ -23,6 +26,7 @@ impl BenchCommand {
         match self {
             BenchCommand::Model(args) => model::run(args),
             BenchCommand::Kernels(args) => kernels::run(args),
+            BenchCommand::Machine(args) => machine::run(args),
         }
     }
 }

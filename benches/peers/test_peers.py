@@ -1,0 +1,135 @@
+"""What must hold without measuring anything: `python3 -m unittest discover benches/peers`."""
+
+import os
+import tempfile
+import unittest
+from pathlib import Path
+
+from measure import DEEP, EIGHT, LLAMA, ONE, WHIT, LlamaBench, Turns, better_settings
+from prepare import Failure, Model
+from table import Report, prefill_weights
+
+MODEL = Model("llama3.2-1b", "Q4_K_M", Path(os.devnull))
+INFO = {
+    "parameters": 1_000_100,
+    "bytes_by_format": {"F32": 400, "Q4_K": 500_000},
+    "decoder": {"vocabulary_size": 1000, "hidden_size": 256, "tied_embedding": True},
+    "memory": {"kv_bytes_per_token": 1 << 10},
+}
+
+
+def fake_llama_bench(folder, knows_depth):
+    """A script that answers as llama-bench does, or refuses -d as an older one does."""
+    path = Path(folder) / "llama-bench"
+    path.write_text(f"""#!/usr/bin/env python3
+import json, sys
+args = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+if "-d" in args and not {knows_depth}:
+    sys.exit("error: invalid parameter for argument: -d")
+assert args["-o"] == "json" and args["-t"] == "2", args
+test = {{"n_depth": int(args.get("-d", 0))}}
+print(json.dumps([test | {{"n_prompt": int(args["-p"]), "n_gen": 0, "avg_ts": 300.0}},
+                  test | {{"n_prompt": 0, "n_gen": int(args["-n"]), "avg_ts": 50.0}}]))
+""")
+    path.chmod(0o755)
+    return path
+
+
+class AnotherProgram(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def test_its_json_is_read(self):
+        peer = LlamaBench(f"other={fake_llama_bench(self.folder, True)} -fa 1", 2)
+        self.assertEqual(peer.name, "other")
+        for run in (ONE, DEEP):
+            self.assertEqual(peer.measure(MODEL, run), {"prefill": 300.0, "decode": 50.0})
+        self.assertIsNone(peer.measure(MODEL, EIGHT))
+
+    def test_depth_is_left_out_where_it_is_not_known(self):
+        peer = LlamaBench(str(fake_llama_bench(self.folder, False)), 2)
+        self.assertEqual(peer.name, "llama-bench")
+        self.assertIsNone(peer.measure(MODEL, DEEP))
+        self.assertIn("invalid parameter", peer.left_out["deep"])
+        self.assertEqual(peer.measure(MODEL, ONE)["decode"], 50.0)
+
+    def test_one_that_is_not_there_is_a_sentence(self):
+        with self.assertRaisesRegex(Failure, "cannot run /nowhere/llama-bench: No such file"):
+            LlamaBench("/nowhere/llama-bench", 2).measure(MODEL, ONE)
+
+
+class Program:
+    """Measures nothing; its probes see the given bandwidths."""
+
+    def __init__(self, name, bandwidths=()):
+        self.name, self.bandwidths, self.kept = name, list(bandwidths), 0
+
+    def probe(self):
+        return {"read_bandwidth_gb_per_second": self.bandwidths.pop(0), "int8_peak_gop_per_second": 1000.0}
+
+    def measure(self, _model, _run):
+        return {"decode": 1.0}
+
+    def turn_kept(self):
+        self.kept += 1
+
+
+class ATurn(unittest.TestCase):
+    def test_is_dropped_where_bandwidth_changed(self):
+        whit, llama = Program(WHIT, [50, 52, 54, 50, 60, 50]), Program(LLAMA)
+        turns = Turns(whit, llama, [])
+        self.assertTrue(turns.take(MODEL, ONE, 1))
+        self.assertFalse(turns.take(MODEL, ONE, 2))
+        self.assertEqual((turns.kept(MODEL, ONE), len(turns.taken), llama.kept), (1, 2, 1))
+        self.assertEqual([turn["values"][WHIT]["probe"] for turn in turns.taken], [0, 1])
+
+    def test_takes_for_each_measure_the_better_setting(self):
+        on, off = {"decode": 50, "prefill": 200, "resident": 9}, {"decode": 40, "prefill": 220, "resident": 8}
+        found = {"on": on, "off": off}
+        self.assertEqual(better_settings(found), {"decode": "on", "prefill": "off", "resident": "off"})
+
+
+class TheTable(unittest.TestCase):
+    def turn(self, whit, llama, kept=True):
+        whit = {"prefill": 1e5, "resident": 100 << 20, "weights_bytes": 40 << 20, "probe": 0} | whit
+        return {
+            "shape": MODEL.shape,
+            "format": MODEL.format,
+            "run": "one",
+            "kept": kept,
+            "probes": [{"bandwidth": 50e9, "peak": 1e12}] * 3,
+            "values": {WHIT: whit, LLAMA: llama},
+        }
+
+    def lines(self, *turns):
+        raw = {"turns": list(turns), "programs": [WHIT, LLAMA], "models": {str(MODEL): INFO}}
+        rows = Report(raw).table(MODEL.shape, [MODEL.format]).splitlines()[2:]
+        return {cells[1]: cells[2:-1] for cells in ([cell.strip() for cell in row.split("|")] for row in rows)}
+
+    def test_gives_ratios_of_medians_over_the_rounds_kept(self):
+        turns = [self.turn({"decode": d, "bytes_per_token": 5e8}, {"decode": 50}) for d in (80, 90, 100)]
+        dropped = self.turn({"decode": 1, "bytes_per_token": 1}, {"decode": 9}, kept=False)
+        line = self.lines(*turns, dropped)["decode, one sequence"]
+        self.assertEqual(line[1:5], ["90 tokens/s", "50 tokens/s", "1.80x (1.60 to 2.00)", ">= 1.5x: met"])
+        self.assertEqual(line[5:], ["90 % (80 to 100) of bandwidth", ">= 85 %: met", "3 of 4"])
+
+    def test_lets_the_share_rule_where_a_ratio_is_out_of_reach(self):
+        line = self.lines(self.turn({"decode": 90, "bytes_per_token": 5e8}, {"decode": 80}))["decode, one sequence"]
+        self.assertEqual(line[4], ">= 1.5x: needs 120 % of bandwidth, so its share rules")
+
+    def test_counts_memory_beyond_weights_and_cache(self):
+        line = self.lines(self.turn({"decode": 1, "bytes_per_token": 1}, {"resident": 90 << 20}))["resident memory"]
+        self.assertEqual(line[3:5], ["1.11x (1.11 to 1.11)", "<= 1.03x: **missed**"])
+        self.assertEqual(line[5:7], ["weights + KV + 60 MiB", "<= 64 MiB: met"])
+
+    def test_counts_the_head_for_the_last_token_of_a_prompt_alone(self):
+        body = 1_000_000 - 256_000
+        self.assertEqual(prefill_weights(INFO, 512), body + 256_000 / 512)
+        untied = INFO | {"decoder": INFO["decoder"] | {"tied_embedding": False}}
+        self.assertEqual(prefill_weights(untied, 512), body - 256_000 + 256_000 / 512)
+
+
+if __name__ == "__main__":
+    unittest.main()
