@@ -9,11 +9,12 @@ use whit_model::{Checkpoint, DecoderSpec, Tokenizer};
 
 use crate::blocks::BlockPool;
 use crate::compile::{Compiled, compile};
+use crate::packed_copy::{self, Writer};
 use crate::plan::{MAX_LOGITS, blocks_per_sequence, plan, sizes};
 use crate::request::{Event, Request, RequestId};
 use crate::running::Running;
-use crate::weights::{Packed, Weights};
-use crate::{EngineError, MemoryPlan, Options};
+use crate::weights::Weights;
+use crate::{EngineError, MemoryPlan, Options, WeightsSource};
 
 /// A loaded model, ready to take requests.
 pub struct Engine {
@@ -22,6 +23,8 @@ pub struct Engine {
     pub(crate) pool: BlockPool,
     tokenizer: Option<Arc<Tokenizer>>,
     plan: MemoryPlan,
+    weights_source: WeightsSource,
+    copy_writer: Writer,
     waiting: VecDeque<Running>,
     /// The pool's changes when the first of them was last found not to fit.
     no_room_at: Option<u64>,
@@ -114,7 +117,7 @@ impl Engine {
         plan(checkpoint, spec, options)
     }
 
-    /// Packs the weights and compiles the program. `progress` hears (bytes packed, bytes in all).
+    /// Packs the weights, or maps a packed copy of them, and compiles the program. `progress` hears (bytes packed, bytes in all).
     ///
     /// # Errors
     /// As [`Engine::plan`]; and if a tensor is damaged (NaN weights) or of a shape the specification does not expect.
@@ -130,9 +133,10 @@ impl Engine {
         let sizes = sizes(options, plan.context);
         let mut planned = Weights::planned(checkpoint);
         compile(spec, &mut planned, sizes)?;
-        let packed = Packed::pack(checkpoint, planned.into_wanted(), &mut team, progress)?;
+        let copies = options.packed_copies.as_ref();
+        let loaded = packed_copy::load(checkpoint, planned.into_wanted(), copies, &mut team, progress)?;
         let Compiled { builder, kv, logits, vocab_size } =
-            compile(spec, &mut Weights::packed(checkpoint, &packed), sizes)?;
+            compile(spec, &mut Weights::packed(checkpoint, &loaded.packed), sizes)?;
         let program = builder.finish(team.count());
         let blocks = blocks_per_sequence(plan.context) * options.sequences;
         let model = Model {
@@ -160,6 +164,8 @@ impl Engine {
             pool: BlockPool::new(blocks),
             tokenizer,
             plan,
+            weights_source: loaded.source,
+            copy_writer: loaded.afterwards.begin(loaded.packed.bytes()),
             waiting: VecDeque::new(),
             no_room_at: None,
             running: Vec::with_capacity(MAX_LOGITS),
@@ -171,6 +177,17 @@ impl Engine {
     /// What was planned at load.
     pub fn memory_plan(&self) -> &MemoryPlan {
         &self.plan
+    }
+
+    /// Where the weights come from.
+    pub fn weights_source(&self) -> &WeightsSource {
+        &self.weights_source
+    }
+
+    /// Waits until a packed copy that is being written is complete; for measurements, which it would disturb. An engine waits
+    /// for it in any case before it is gone.
+    pub fn finish_packed_copy(&mut self) {
+        self.copy_writer.wait();
     }
 
     /// Threads at work.
@@ -239,6 +256,7 @@ impl Engine {
         if self.turns.is_empty() {
             return Ok(());
         }
+        let _working = self.copy_writer.give_way();
         let works = self.turns.iter().map(|turn| {
             let running = &self.running[turn.at];
             Work {

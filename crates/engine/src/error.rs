@@ -21,6 +21,14 @@ pub enum EngineError {
         "the model's logits are not finite numbers: its weights are damaged, or too large for half precision; try --kv f32 or download it again"
     )]
     NotFinite,
+    /// A packed copy of weights cannot be removed.
+    #[error("{}: cannot be removed ({source}); check who may write to its folder", path.display())]
+    Copies {
+        /// Its file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// Something that cannot happen did.
     #[error("internal error: {0}")]
     Internal(String),

@@ -1,5 +1,7 @@
 //! How a model is loaded, and what that takes.
 
+use crate::PackedCopies;
+
 /// What a caller may choose when a model is loaded.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -15,11 +17,21 @@ pub struct Options {
     pub batch_rows: usize,
     /// Sequences of full context the KV cache has room for.
     pub sequences: usize,
+    /// Where packed weights are kept for the next load. `None`: nowhere.
+    pub packed_copies: Option<PackedCopies>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { threads: None, context: None, memory: None, kv_format: KvFormat::F16, batch_rows: 512, sequences: 1 }
+        Options {
+            threads: None,
+            context: None,
+            memory: None,
+            kv_format: KvFormat::F16,
+            batch_rows: 512,
+            sequences: 1,
+            packed_copies: None,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use whit_model::spec::{Linear, Rows, TensorRef};
 use whit_model::{Checkpoint, ModelError, Tensor};
 
 use crate::EngineError;
+use crate::packed_copy::ContentHash;
 
 /// Reads tensors; or, to plan, only looks at their shapes.
 pub(crate) struct Weights<'a> {
@@ -30,7 +31,7 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    fn end(&self) -> usize {
+    pub fn end(&self) -> usize {
         self.at.saturating_add(PackedMatrix::packed_bytes(self.format, self.rows, self.cols))
     }
 }
@@ -39,14 +40,17 @@ impl Wanted {
 pub(crate) struct Packed {
     bytes: SharedBytes,
     wanted: Vec<Wanted>,
+    /// The checkpoint's files were loaded before, as they are, and found sound.
+    source_known: bool,
 }
 
 impl Packed {
-    /// Packs what is `wanted` of the checkpoint. `progress` hears (bytes packed, bytes in all).
+    /// Packs what is `wanted` of the checkpoint, and adds it to `hash`. `progress` hears (bytes packed, bytes in all).
     pub fn pack(
         checkpoint: &Checkpoint,
         wanted: Vec<Wanted>,
         team: &mut Team,
+        mut hash: Option<&mut ContentHash>,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Packed, EngineError> {
         let total = wanted.last().map_or(0, Wanted::end);
@@ -55,6 +59,9 @@ impl Packed {
         })?;
         for matrix in &wanted {
             let tensor = checkpoint.tensor(&matrix.tensor.name)?;
+            if let Some(hash) = &mut hash {
+                hash.add(&tensor, team);
+            }
             let row_of = |row| source_row(&matrix.tensor.rows, row);
             let out = &mut bytes[matrix.at..matrix.end()];
             PackedMatrix::pack_into(team, matrix.format, tensor.bytes, matrix.rows, matrix.cols, &row_of, out)
@@ -63,7 +70,23 @@ impl Packed {
             checkpoint.release(tensor.name);
             progress(matrix.end() as u64, total as u64);
         }
-        Ok(Packed { bytes: Arc::new(bytes), wanted })
+        Ok(Packed { bytes: Arc::new(bytes), wanted, source_known: false })
+    }
+
+    /// As they were packed before from the same weights; if `source_known`, from these very files.
+    pub fn copied(bytes: SharedBytes, wanted: Vec<Wanted>, source_known: bool) -> Packed {
+        Packed { bytes, wanted, source_known }
+    }
+
+    /// All of them.
+    pub fn bytes(&self) -> SharedBytes {
+        self.bytes.clone()
+    }
+
+    /// Whether every value of the tensor was seen to be a finite number: when the files were first loaded, or all of it packed.
+    fn is_checked(&self, tensor: &Tensor) -> bool {
+        let all_of_it = |w: &Wanted| w.tensor.name == tensor.name && w.tensor.rows == Rows::All;
+        self.source_known || self.wanted.iter().any(|w| all_of_it(w) && tensor.shape.first() == Some(&w.rows))
     }
 
     fn matrices(&self) -> HashMap<TensorRef, PackedMatrix> {
@@ -142,7 +165,7 @@ impl<'a> Weights<'a> {
         if reference.rows != Rows::All {
             return Err(self.malformed(&tensor, "an embedding is a whole tensor".into()));
         }
-        if self.packed.is_some() && !tensor.format.is_finite(tensor.bytes) {
+        if self.packed.is_some_and(|packed| !packed.is_checked(&tensor)) && !tensor.format.is_finite(tensor.bytes) {
             return Err(self.malformed(&tensor, format!("holds a value that is not a finite number; {AGAIN}")));
         }
         self.checkpoint.release(tensor.name);

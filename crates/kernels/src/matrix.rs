@@ -8,6 +8,10 @@ use crate::memory::{AlignedBytes, SharedBytes};
 use crate::simd::LANES;
 use crate::team::Team;
 
+/// Rises with every change to what [`PackedMatrix::pack_into`] makes of the same weights: packed weights outlive the program
+/// on disk.
+pub const LAYOUT_VERSION: u32 = 1;
+
 /// A weight matrix `[rows, cols]` in panels of sixteen interleaved rows. One layout serves every instruction set.
 #[derive(Clone)]
 pub struct PackedMatrix {
@@ -205,4 +209,27 @@ fn pack_panel(
         (p.pack_block)(&lanes, out);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// FNV-1a.
+    fn digest(digest: u64, bytes: &[u8]) -> u64 {
+        bytes.iter().fold(digest, |digest, &byte| (digest ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    }
+
+    /// If this fails, the layout has changed: raise [`LAYOUT_VERSION`], or programs will compute with copies that other
+    /// versions have packed, and then write the new digest here.
+    #[test]
+    fn a_layout_version_names_one_layout() {
+        let mut team = Team::new(Some(1)).unwrap();
+        let all = Format::all().fold(0xcbf2_9ce4_8422_2325, |all, format| {
+            let source = format.some_rows(19, 512).unwrap();
+            let packed = PackedMatrix::pack(&mut team, format, &source, 19, 512, &|row| row).unwrap();
+            digest(all, packed.data())
+        });
+        assert_eq!((LAYOUT_VERSION, format!("{all:016x}").as_str()), (1, "5e17b2436f7dfdfe"));
+    }
 }

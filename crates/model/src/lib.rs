@@ -17,6 +17,7 @@ pub mod tokenizer;
 pub use checkpoint::{Checkpoint, Config, Tensor};
 pub use error::ModelError;
 pub use generation::GenerationDefaults;
+pub use map::map_resident;
 pub use rotary::RotaryFrequencies;
 pub use spec::DecoderSpec;
 pub use template::ChatTemplate;

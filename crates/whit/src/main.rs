@@ -10,6 +10,7 @@ mod hub;
 mod inspect;
 mod interrupt;
 mod model_source;
+mod packed_cache;
 mod process;
 mod progress;
 mod prompt;

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use whit_engine::{Engine, KvFormat, Options};
+use whit_engine::{Engine, KvFormat, Options, WeightsSource};
 use whit_model::{Checkpoint, DecoderSpec, Tokenizer};
 
 use crate::failure::bad_input;
+use crate::packed_cache::CacheArgs;
 use crate::progress::Progress;
 use crate::{format, hub, say};
 
@@ -15,7 +16,7 @@ use crate::{format, hub, say};
 pub const MODEL_HELP: &str = "A GGUF file, a Hugging Face folder, or hf:OWNER/NAME[@REVISION][:FILE]";
 
 /// How a model is put into memory.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Debug)]
 #[command(next_help_heading = "Memory and threads")]
 pub struct LoadArgs {
     /// Threads to compute with [default: the physical cores this process may use]
@@ -27,6 +28,8 @@ pub struct LoadArgs {
     /// How keys and values are kept: 2, 2, 1 or 4 bytes each
     #[arg(long, value_name = "FORMAT", default_value = "f16")]
     pub kv: Kv,
+    #[command(flatten)]
+    pub cache: CacheArgs,
 }
 
 /// The values of `--kv`.
@@ -49,7 +52,14 @@ impl LoadArgs {
             Kv::Q8 => KvFormat::Q8,
             Kv::F32 => KvFormat::F32,
         };
-        Options { threads: self.threads, context, memory: self.memory, kv_format, ..Options::default() }
+        Options {
+            threads: self.threads,
+            context,
+            memory: self.memory,
+            kv_format,
+            packed_copies: self.cache.copies(),
+            ..Options::default()
+        }
     }
 }
 
@@ -72,7 +82,7 @@ impl Model {
         Ok(Model { checkpoint, spec, tokenizer })
     }
 
-    /// Packs the weights, with a progress bar, and says if the context had to be shortened.
+    /// Packs the weights (or finds them packed), with a progress bar, and says if the context had to be shortened.
     pub fn load(&self, options: &Options) -> anyhow::Result<Engine> {
         let mut bar = Progress::bytes("Loading");
         let engine =
@@ -80,6 +90,9 @@ impl Model {
                 bar.set(done, total);
             })?;
         drop(bar);
+        if let WeightsSource::DamagedCopy { path, problem } = engine.weights_source() {
+            say(&format!("the packed copy {} {problem}; the weights were packed again", path.display()));
+        }
         let plan = engine.memory_plan();
         if let Some(wanted) = plan.context_wanted {
             say(&format!(

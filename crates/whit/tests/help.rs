@@ -6,8 +6,17 @@ use common::{assert_snapshot, whit};
 
 #[test]
 fn the_help_is_as_a_person_has_reviewed_it() {
-    let commands: [&[&str]; 7] =
-        [&[], &["run"], &["inspect"], &["bench", "machine"], &["bench", "model"], &["perplexity"], &["completions"]];
+    let commands: [&[&str]; 9] = [
+        &[],
+        &["run"],
+        &["inspect"],
+        &["bench", "machine"],
+        &["bench", "model"],
+        &["perplexity"],
+        &["cache", "list"],
+        &["cache", "clear"],
+        &["completions"],
+    ];
     for command in commands {
         let help = whit(command.iter().chain(&["--help"])).stdout();
         assert_snapshot(

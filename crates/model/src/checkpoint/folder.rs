@@ -171,13 +171,14 @@ impl Loader {
 
     /// Maps a file; what follows is [`Loader::add`]ed to it.
     fn map(&mut self, path: &Path) -> Result<Vec<safetensors::TensorInfo>, ModelError> {
-        let bytes = map(path)?;
-        if (*bytes).as_ref().starts_with(b"version https://git-lfs") {
+        let file = MappedFile::open(path)?;
+        let bytes = (*file.bytes).as_ref();
+        if bytes.starts_with(b"version https://git-lfs") {
             let problem = "is a git-lfs pointer, not the model itself; fetch it with `git lfs pull`, or download it";
             return Err(ModelError::unsupported(path, "file", problem));
         }
-        let tensors = safetensors::parse(path, (*bytes).as_ref())?;
-        self.checkpoint.files.push(MappedFile { path: path.to_owned(), bytes });
+        let tensors = safetensors::parse(path, bytes)?;
+        self.checkpoint.files.push(file);
         Ok(tensors)
     }
 

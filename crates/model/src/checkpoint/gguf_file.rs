@@ -11,14 +11,12 @@ use super::{Checkpoint, Config, MappedFile, TensorEntry};
 use crate::ModelError;
 use crate::error::shorten;
 use crate::gguf::{self, Header, Metadata};
-use crate::map::map;
 
 /// Opens the model that the GGUF file `path` is, or is a part of.
 pub(super) fn open(path: &Path) -> Result<Checkpoint, ModelError> {
-    let bytes = map(path)?;
-    recognise(path, (*bytes).as_ref())?;
-    let header = gguf::parse(path, (*bytes).as_ref())?;
-    let file = MappedFile { path: path.to_owned(), bytes };
+    let file = MappedFile::open(path)?;
+    recognise(path, (*file.bytes).as_ref())?;
+    let header = gguf::parse(path, (*file.bytes).as_ref())?;
     match split_number(&header.metadata, "split.count", path)? {
         None | Some(0 | 1) => assemble(vec![(file, header)]),
         Some(count) => open_parts(count, file, header),
@@ -78,9 +76,9 @@ fn open_part(path: &Path, number: u64, count: u64) -> Result<(MappedFile, Header
         let item = format!("part {} of {count} of the model", number + 1);
         return Err(ModelError::missing(path, item, "download it into the same folder"));
     }
-    let bytes = map(path)?;
-    recognise(path, (*bytes).as_ref())?;
-    let header = gguf::parse(path, (*bytes).as_ref())?;
+    let file = MappedFile::open(path)?;
+    recognise(path, (*file.bytes).as_ref())?;
+    let header = gguf::parse(path, (*file.bytes).as_ref())?;
     for (key, expected) in [("split.no", number), ("split.count", count)] {
         let found = split_number(&header.metadata, key, path)?;
         if found != Some(expected) {
@@ -89,7 +87,7 @@ fn open_part(path: &Path, number: u64, count: u64) -> Result<(MappedFile, Header
             return Err(ModelError::malformed(path, format!("key {key}"), problem));
         }
     }
-    Ok((MappedFile { path: path.to_owned(), bytes }, header))
+    Ok((file, header))
 }
 
 fn part_suffix(number: u64, count: u64) -> String {

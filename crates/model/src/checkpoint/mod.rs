@@ -5,6 +5,7 @@ mod gguf_file;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::fs::Metadata;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use whit_kernels::Format;
 
 use crate::ModelError;
 use crate::error::shorten;
+use crate::map::map_with_metadata;
 
 /// A read-only file in memory, shared by everything that points into it.
 pub type FileBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
@@ -42,6 +44,15 @@ pub enum Config {
 pub(crate) struct MappedFile {
     pub path: PathBuf,
     pub bytes: Arc<Mmap>,
+    /// Of the file as it was mapped.
+    pub metadata: Metadata,
+}
+
+impl MappedFile {
+    fn open(path: &Path) -> Result<MappedFile, ModelError> {
+        let (bytes, metadata) = map_with_metadata(path)?;
+        Ok(MappedFile { path: path.to_owned(), bytes, metadata })
+    }
 }
 
 /// Where a tensor lies.
@@ -129,6 +140,11 @@ impl Checkpoint {
         if let Some(entry) = self.tensors.get(name) {
             crate::map::release(&self.files[entry.file].bytes, entry.bytes.clone());
         }
+    }
+
+    /// The files that tensors lie in, each with what the system said of it when it was opened: enough to know it again.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &Metadata)> {
+        self.files.iter().map(|file| (&*file.path, &file.metadata))
     }
 
     /// The path of the file that holds `name`, for messages about it; the checkpoint's own if there is no such tensor.

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod bench;
+mod cache;
 mod completions;
 mod inspect;
 mod perplexity;
@@ -19,7 +20,8 @@ pub use run::Session;
     after_help = "\
 Exit codes: 0 done, 1 whit or the network failed, 2 the input cannot be used, 130 interrupted.
 Environment: HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE as in Hugging Face's tools; \
-WHIT_ISA=scalar|avx2|avx512 forces an instruction set; NO_COLOR is honoured."
+WHIT_ISA=scalar|avx2|avx512 forces an instruction set; WHIT_CACHE_DIR and WHIT_CACHE_SIZE say where packed weights are \
+kept and how much of them; NO_COLOR is honoured."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -37,6 +39,9 @@ pub enum Command {
     Bench(bench::BenchCommand),
     /// Measure how well a model foresees a text
     Perplexity(perplexity::PerplexityArgs),
+    /// List or remove the packed copies of weights that make starts fast
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -49,6 +54,7 @@ impl Command {
             Command::Inspect(args) => inspect::run(args),
             Command::Bench(command) => command.run(),
             Command::Perplexity(args) => perplexity::run(args),
+            Command::Cache(command) => command.run(),
             Command::Completions(args) => completions::run(args),
         }
     }

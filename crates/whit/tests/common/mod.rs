@@ -59,12 +59,15 @@ pub fn whit<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Whit {
         "ALL_PROXY",
         "XDG_CACHE_HOME",
         "XDG_DATA_HOME",
+        "WHIT_CACHE_DIR",
     ] {
         command.env_remove(name);
     }
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HF_") || name.starts_with("HUGGING")) {
         command.env_remove(name);
     }
+    // Packed copies are the affair of the tests about them.
+    command.env("WHIT_CACHE_SIZE", "0");
     command.env("HOME", home.path()).env("COLUMNS", "100").env("RUST_BACKTRACE", "1");
     Whit { command, home, input: vec![] }
 }

@@ -102,6 +102,7 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
     let context = args.depth.saturating_add(args.prompt.max(args.generate));
     let mut engine = model.load(&Options { sequences: args.batch, ..args.load.options(Some(context)) })?;
     let (architecture, parameters) = (model.spec.architecture.clone(), model.checkpoint.parameters());
+    engine.finish_packed_copy();
     // The engine keeps what it needs of the file; the rest shall not count as memory in use.
     drop(model);
     let available = engine.memory_plan().context;
