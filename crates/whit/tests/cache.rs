@@ -79,7 +79,9 @@ fn no_copies_are_kept_where_none_are_wanted() {
         ask(folder.path(), &[]).env("WHIT_CACHE_SIZE", size).stdout();
     }
     assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 0);
-    ask(folder.path(), &["--cache-size", "lots"]).env("NO_COLOR", "1").run();
+    let refused = ask(folder.path(), &["--cache-size", "lots"]).run();
+    assert_eq!(refused.code, Some(2), "{refused:#?}");
+    assert!(refused.stderr.contains("'lots' is not a size"), "{refused:#?}");
     ask(folder.path(), &[]).env("WHIT_CACHE_SIZE", "2GiB").stdout();
     assert_eq!(list(folder.path())["copies"].as_array().map(Vec::len), Some(1));
 }

@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn a_copy_gives_back_what_was_written_and_tells_what_it_is() {
         for len in [1, 4096, CHUNK, CHUNK + 1, 2 * CHUNK + 5000] {
-            let weights: Vec<u8> = (0..len).map(|i| (i * 31 >> 3) as u8).collect();
+            let weights: Vec<u8> = (0..len).map(|i| ((i * 31) >> 3) as u8).collect();
             let file = copy_of(&weights);
             let bytes = opened(&file, len).unwrap();
             assert!((*bytes).as_ref()[..len] == weights);
