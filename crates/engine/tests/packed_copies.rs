@@ -147,7 +147,7 @@ fn copies_keep_within_their_limit() {
 
     // No room for the second, even alone: the first stays.
     answer(&models[1], Some(&with_limit(first.bytes)));
-    assert_eq!(copies.list(), [first.clone()]);
+    assert_eq!(copies.list(), std::slice::from_ref(&first));
     // Room for the second instead of the first.
     answer(&models[1], Some(&with_limit(2 * first.bytes)));
     let list = copies.list();
