@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use whit_kernels::program::{BLOCK, Batch, Buffer, KvCache, Program, Segment};
 use whit_kernels::{Isa, Team};
+use whit_model::spec::Mixer;
 use whit_model::{Checkpoint, DecoderSpec, Tokenizer};
 
 use crate::blocks::BlockPool;
@@ -15,6 +16,9 @@ use crate::request::{Event, Request, RequestId};
 use crate::running::Running;
 use crate::weights::Weights;
 use crate::{EngineError, MemoryPlan, Options, WeightsSource};
+
+/// Rows of a step up to which guessing ahead pays: few enough to be read with the weights.
+const GUESSING_ROWS: usize = 4;
 
 /// A loaded model, ready to take requests.
 pub struct Engine {
@@ -29,6 +33,8 @@ pub struct Engine {
     /// The pool's changes when the first of them was last found not to fit.
     no_room_at: Option<u64>,
     running: Vec<Running>,
+    /// Whether tokens are guessed ahead.
+    speculates: bool,
     /// Who runs in the step at hand.
     turns: Vec<Turn>,
     next_id: u64,
@@ -39,8 +45,9 @@ struct Turn {
     /// Its place among the running.
     at: usize,
     rows: usize,
-    /// Nothing of it is pending after them, so that its next token can be chosen.
-    completes: bool,
+    /// The last of its rows whose logits are wanted: none while something of it is pending after them, else one, and one for each
+    /// token guessed.
+    logits: usize,
 }
 
 /// The compiled program and its cache.
@@ -77,8 +84,8 @@ pub(crate) struct Work<'a> {
 pub struct StepBytes {
     /// Bytes of weights read by one step that decodes a single sequence.
     pub weights: u64,
-    /// Bytes of KV cache read per position of context, per sequence.
-    pub kv_per_position: u64,
+    /// Bytes of KV cache it reads for each sequence.
+    pub kv_cache: u64,
 }
 
 impl Model {
@@ -169,6 +176,9 @@ impl Engine {
             waiting: VecDeque::new(),
             no_room_at: None,
             running: Vec::with_capacity(MAX_LOGITS),
+            // A rejected guess leaves nothing behind but keys and values that the next token overwrites; a convolution's state
+            // is overwritten by the guess.
+            speculates: options.speculate && spec.layers.iter().all(|layer| matches!(layer.mixer, Mixer::Attention(_))),
             turns: Vec::with_capacity(MAX_LOGITS),
             next_id: 0,
         })
@@ -205,9 +215,10 @@ impl Engine {
         self.model.program.workspace_bytes()
     }
 
-    /// Bytes a step reads.
-    pub fn step_bytes(&self) -> StepBytes {
-        StepBytes { weights: self.model.program.weight_bytes(), kv_per_position: self.plan.kv_bytes_per_position }
+    /// Bytes read by a step that decodes one token for sequences of `positions` tokens.
+    pub fn step_bytes(&self, positions: usize) -> StepBytes {
+        let program = &self.model.program;
+        StepBytes { weights: program.weight_bytes(), kv_cache: program.cache_bytes(positions) }
     }
 
     /// Queues a request. It starts with the next [`Engine::step`] that has room for it.
@@ -263,7 +274,7 @@ impl Engine {
                 tokens: &running.pending()[..turn.rows],
                 position: running.computed,
                 blocks: &running.blocks,
-                logits: usize::from(turn.completes),
+                logits: turn.logits,
             }
         });
         self.model.run(&mut self.team, works)?;
@@ -273,13 +284,16 @@ impl Engine {
             let running = &mut self.running[turn.at];
             let before = running.computed;
             running.computed += turn.rows;
+            if turn.logits > 0 {
+                // What was guessed counts as computed once it has come true.
+                running.computed -= turn.logits - 1;
+                let model = &self.model;
+                running.advance(|guess| model.logits(row + guess), &mut tell)?;
+                row += turn.logits;
+            }
             for index in before / BLOCK..running.computed / BLOCK {
                 let tokens = &running.tokens[index * BLOCK..(index + 1) * BLOCK];
                 running.chain = self.pool.remember(running.chain, running.blocks[index], tokens);
-            }
-            if turn.completes {
-                running.advance(self.model.logits(row), &mut tell)?;
-                row += 1;
             }
         }
         self.running.retain(|running| {
@@ -295,13 +309,20 @@ impl Engine {
     fn take_turns(&mut self) {
         self.turns.clear();
         let mut room = self.model.max_tokens;
-        for decoding in [true, false] {
-            for (at, running) in self.running.iter().enumerate() {
+        // A guess made in this step is not counted: who decodes, decodes.
+        let decoding = |running: &Running| running.pending().len() - running.drafts.tokens().len() == 1;
+        // Guesses pay while a step's price is that of reading the weights.
+        let alone = self.running.iter().filter(|running| decoding(running)).count();
+        let guesses = if self.speculates && alone == self.running.len() { GUESSING_ROWS / alone.max(1) } else { 0 };
+        for first in [true, false] {
+            for (at, running) in self.running.iter_mut().enumerate() {
                 let pending = running.pending().len();
                 let rows = pending.min(room);
-                if (pending == 1) == decoding && rows > 0 {
-                    room -= rows;
-                    self.turns.push(Turn { at, rows, completes: rows == pending });
+                if decoding(running) == first && running.drafts.tokens().is_empty() && rows > 0 {
+                    let guessed = if guesses > 1 { running.guess((guesses - 1).min(room - rows)) } else { 0 };
+                    let logits = if rows == pending { 1 + guessed } else { 0 };
+                    room -= rows + guessed;
+                    self.turns.push(Turn { at, rows: rows + guessed, logits });
                 }
             }
         }

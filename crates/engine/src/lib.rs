@@ -4,6 +4,7 @@
 
 mod blocks;
 mod compile;
+mod draft;
 mod engine;
 mod error;
 mod measure;

@@ -19,6 +19,8 @@ pub struct Options {
     pub sequences: usize,
     /// Where packed weights are kept for the next load. `None`: nowhere.
     pub packed_copies: Option<PackedCopies>,
+    /// Guess tokens ahead from what was said before, and check them together. The answers are the same.
+    pub speculate: bool,
 }
 
 impl Default for Options {
@@ -31,6 +33,7 @@ impl Default for Options {
             batch_rows: 512,
             sequences: 1,
             packed_copies: None,
+            speculate: true,
         }
     }
 }

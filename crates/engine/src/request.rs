@@ -158,6 +158,10 @@ pub struct Usage {
     pub cached_tokens: usize,
     /// Tokens generated, the stop token included.
     pub generated_tokens: usize,
+    /// Tokens that were guessed ahead and checked, and how many of them came true.
+    pub guessed_tokens: usize,
+    /// See `guessed_tokens`.
+    pub guessed_right: usize,
     /// From submission to the first generated token.
     pub time_to_first_token: Duration,
     /// From the first generated token to the last.

@@ -8,6 +8,7 @@ use whit_model::tokenizer::StreamDecoder;
 
 use crate::EngineError;
 use crate::blocks::Chain;
+use crate::draft::Drafts;
 use crate::request::{Event, FinishReason, Request, RequestId, TokenLogprob, Usage};
 use crate::sampler::Sampler;
 use crate::stop::{Passed, StopTexts};
@@ -37,6 +38,7 @@ pub(crate) struct Running {
     first_token: Option<Instant>,
     /// It has told its end.
     pub over: bool,
+    pub drafts: Drafts,
 }
 
 impl Running {
@@ -67,12 +69,50 @@ impl Running {
             submitted: Instant::now(),
             first_token: None,
             over: false,
+            drafts: Drafts::default(),
         }
     }
 
     /// Tokens that have not been run yet. Not empty.
     pub fn pending(&self) -> &[u32] {
         &self.tokens[self.computed..]
+    }
+
+    /// Guesses what comes after the pending tokens, at most `most` tokens, and adds it to them; how many that were.
+    pub fn guess(&mut self, most: usize) -> usize {
+        // The answer's last token is never run.
+        let room = self.limit.saturating_sub(self.tokens.len() + 1);
+        self.drafts.guess(&self.tokens, most.min(room));
+        self.tokens.extend_from_slice(self.drafts.tokens());
+        self.drafts.tokens().len()
+    }
+
+    /// Takes the guess back out of the tokens, and chooses: from `logits(0)` the token after the pending ones, and as long as the guess
+    /// comes true, from `logits(1)` and so on the tokens after it. The same tokens as one at a time.
+    ///
+    /// # Errors
+    /// If the model's numbers have left the range of floats.
+    pub fn advance<'l>(
+        &mut self,
+        logits: impl Fn(usize) -> &'l [f32],
+        tell: &mut impl FnMut(Event),
+    ) -> Result<(), EngineError> {
+        let (guess, guessed) = (self.drafts.clone(), self.drafts.tokens().len());
+        self.tokens.truncate(self.tokens.len() - guessed);
+        let mut right = 0;
+        loop {
+            self.choose(logits(right), tell)?;
+            if self.over || right == guessed || self.tokens.last() != guess.tokens().get(right) {
+                break;
+            }
+            right += 1;
+        }
+        if guessed > 0 {
+            self.drafts.judge(right);
+        }
+        // Keys and values of what came true are in the cache.
+        self.computed += right;
+        Ok(())
     }
 
     /// Cache positions it may come to use. The last token of an answer is never run.
@@ -88,10 +128,7 @@ impl Running {
     }
 
     /// Chooses the next token from `logits` and tells what came of it.
-    ///
-    /// # Errors
-    /// If the model's numbers have left the range of floats.
-    pub fn advance(&mut self, logits: &[f32], tell: &mut impl FnMut(Event)) -> Result<(), EngineError> {
+    fn choose(&mut self, logits: &[f32], tell: &mut impl FnMut(Event)) -> Result<(), EngineError> {
         if self.limit <= self.prompt {
             // max_tokens is 0: the prompt was to be run, nothing more.
             self.over = true;
@@ -140,6 +177,8 @@ impl Running {
             prompt_tokens: self.prompt,
             cached_tokens: self.cached,
             generated_tokens: self.tokens.len() - self.prompt,
+            guessed_tokens: self.drafts.total_guessed,
+            guessed_right: self.drafts.total_right,
             time_to_first_token: first - self.submitted,
             decode_time: now - first,
         }

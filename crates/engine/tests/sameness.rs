@@ -146,3 +146,45 @@ fn a_cancelled_request_frees_its_memory_and_disturbs_nobody() {
     let third = generate(&mut engine, request(3));
     assert_eq!(third, generate(&mut load(model, options(1, 1)).unwrap(), request(3)));
 }
+
+#[test]
+fn guessing_ahead_changes_no_token_and_saves_steps() {
+    for model in models() {
+        // A text that repeats itself, continued greedily and by lot.
+        let prompt: Vec<u32> = ids(12, 4).repeat(5);
+        for sampling in [
+            Sampling::default(),
+            Sampling { temperature: 0.7, seed: 3, repetition_penalty: 1.05, ..Sampling::default() },
+        ] {
+            let request = Request { max_tokens: Some(150), sampling, ..Request::new(prompt.clone()) };
+            let run = |speculate: bool, others: usize| {
+                let mut engine = load(&model, Options { speculate, ..options(2, 1 + others) }).unwrap();
+                for other in 0..others {
+                    engine.submit(Request { max_tokens: Some(40), ..Request::new(ids(20, other as u32)) }).unwrap();
+                }
+                let id = engine.submit(request.clone()).unwrap();
+                let (mut answer, mut steps, mut saved) = (Vec::new(), 0, 0);
+                while !engine.is_idle() {
+                    steps += 1;
+                    let step = engine.step(|event| match event {
+                        Event::Token { request, id: token, .. } if request == id => answer.push(token),
+                        Event::Finished { request, usage, .. } if request == id => saved = usage.guessed_right,
+                        _ => {}
+                    });
+                    step.unwrap();
+                }
+                (answer, steps, saved)
+            };
+            let (want, all, none) = run(false, 0);
+            assert_eq!((want.len(), all, none), (150, 150, 0));
+            for others in [0, 1, 5] {
+                let (answer, steps, saved) = run(true, others);
+                assert_eq!(answer, want, "{}, {others} others", model.display());
+                assert!(steps + saved >= 150 && (others > 0 || steps + saved == 150));
+                if others == 0 && request.sampling.temperature == 0.0 {
+                    assert!(saved > 20, "{}: only {saved} guesses came true", model.display());
+                }
+            }
+        }
+    }
+}

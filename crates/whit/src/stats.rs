@@ -51,6 +51,10 @@ pub fn table(answer: &Answer, threads: usize, seed: u64) -> String {
         format!("prefill      {}", time(usage.time_to_first_token, prefilled)),
         format!("decode       {}", time(usage.decode_time, decoded)),
     ];
+    if usage.guessed_tokens > 0 {
+        let (right, guessed) = (usage.guessed_right, usage.guessed_tokens);
+        lines.insert(2, format!("guessed      {guessed} tokens ahead, {right} of them right"));
+    }
     if let Some(peak) = process::peak_resident_bytes() {
         lines.push(format!("peak memory  {}", format::bytes(peak)));
     }

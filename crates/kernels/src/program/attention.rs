@@ -125,6 +125,11 @@ impl Step for Attention {
         }
     }
 
+    fn cache_bytes(&self, positions: usize) -> u64 {
+        let heads = Heads { kv_heads: self.kv_heads, head_dim: self.head_dim, format: self.format };
+        (self.window.map_or(positions, |window| positions.min(window)) * heads.block_bytes() / BLOCK) as u64
+    }
+
     fn cache(&self) -> Option<(KvLayer, usize)> {
         let heads = Heads { kv_heads: self.kv_heads, head_dim: self.head_dim, format: self.format };
         Some((self.layer, heads.block_bytes()))

@@ -83,6 +83,10 @@ pub(crate) trait Step: Send + Sync {
     fn weight_bytes(&self) -> u64 {
         0
     }
+    /// Bytes of the cache read for a token that comes after `positions` others.
+    fn cache_bytes(&self, _positions: usize) -> u64 {
+        0
+    }
     /// The part of the cache it uses, and how large it takes a block of it to be.
     fn cache(&self) -> Option<(KvLayer, usize)> {
         None
@@ -314,6 +318,11 @@ impl Program {
     /// Bytes that buffers and scratch take.
     pub fn workspace_bytes(&self) -> u64 {
         (self.arena.len() + self.scratch.len()) as u64
+    }
+
+    /// Bytes of the cache that a run over one token reads which comes after `positions` others.
+    pub fn cache_bytes(&self, positions: usize) -> u64 {
+        self.steps.iter().map(|s| s.cache_bytes(positions)).sum()
     }
 
     /// Bytes of weights that a run over one token reads.

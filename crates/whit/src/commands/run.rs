@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
-use whit_engine::{Engine, Request, Sampling};
+use whit_engine::{Engine, Options, Request, Sampling};
 use whit_model::template::ChatInput;
 use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
 
@@ -65,6 +65,9 @@ pub struct RunArgs {
     /// With --json: the log-probability of each token and of the N most likely ones
     #[arg(long, value_name = "N", requires = "json", help_heading = "Output")]
     logprobs: Option<usize>,
+    /// Do not guess tokens ahead from what was said before; the answer is the same either way
+    #[arg(long, help_heading = "Memory and threads")]
+    no_speculation: bool,
     #[command(flatten)]
     sampling: SamplingArgs,
     #[command(flatten)]
@@ -123,7 +126,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
         Some(context) => context,
         None => usual_context(&model, args, prompt_ids.as_ref().map_or(0, Vec::len))?,
     };
-    let engine = model.load(&args.load.options(Some(context)))?;
+    let engine = model.load(&Options { speculate: !args.no_speculation, ..args.load.options(Some(context)) })?;
     let mut session = Session {
         tokenizer: model.tokenizer.clone(),
         engine,
@@ -261,6 +264,8 @@ impl Session {
                 prompt_tokens: usage.prompt_tokens,
                 cached_tokens: usage.cached_tokens,
                 generated_tokens: usage.generated_tokens,
+                guessed_tokens: usage.guessed_tokens,
+                guessed_right: usage.guessed_right,
             },
             timings: stats::Timings::of(&answer),
             seed: self.sampling.seed,
@@ -301,6 +306,8 @@ struct UsageJson {
     prompt_tokens: usize,
     cached_tokens: usize,
     generated_tokens: usize,
+    guessed_tokens: usize,
+    guessed_right: usize,
 }
 
 /// A token and its natural log-probability, and the most likely ones in its place.

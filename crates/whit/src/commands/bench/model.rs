@@ -158,8 +158,8 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
 
 /// The weights are read once for the whole batch, the KV cache once per sequence; its length is that of the middle step.
 fn bytes_per_token(engine: &Engine, args: &ModelArgs) -> u64 {
-    let step = engine.step_bytes();
-    step.weights / args.batch as u64 + step.kv_per_position * (args.depth + args.generate / 2) as u64
+    let step = engine.step_bytes(args.depth + args.generate / 2);
+    step.weights / args.batch as u64 + step.kv_cache
 }
 
 fn table(report: &Report) -> String {
