@@ -182,7 +182,7 @@ fn guessing_ahead_changes_no_token_and_saves_steps() {
                 assert_eq!(answer, want, "{}, {others} others", model.display());
                 assert!(steps + saved >= 150 && (others > 0 || steps + saved == 150));
                 if others == 0 && request.sampling.temperature == 0.0 {
-                    assert!(saved > 20, "{}: only {saved} guesses came true", model.display());
+                    assert!(saved > 10, "{}: only {saved} guesses came true", model.display());
                 }
             }
         }
