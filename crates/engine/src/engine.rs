@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use whit_kernels::program::{BLOCK, Batch, Buffer, KvCache, Program, Segment};
 use whit_kernels::{Isa, Team};
@@ -10,12 +11,13 @@ use whit_model::{Checkpoint, DecoderSpec, Tokenizer};
 
 use crate::blocks::BlockPool;
 use crate::compile::{Compiled, compile};
+use crate::draft::Price;
 use crate::packed_copy::{self, Writer};
 use crate::plan::{MAX_LOGITS, blocks_per_sequence, plan, sizes};
 use crate::request::{Event, Request, RequestId};
 use crate::running::Running;
 use crate::weights::Weights;
-use crate::{EngineError, MemoryPlan, Options, WeightsSource};
+use crate::{EngineError, MemoryPlan, Options, Speculation, WeightsSource};
 
 /// Rows of a step up to which guessing ahead pays: few enough to be read with the weights.
 const GUESSING_ROWS: usize = 4;
@@ -33,8 +35,9 @@ pub struct Engine {
     /// The pool's changes when the first of them was last found not to fit.
     no_room_at: Option<u64>,
     running: Vec<Running>,
-    /// Whether tokens are guessed ahead.
-    speculates: bool,
+    speculation: Speculation,
+    /// What guessing ahead costs.
+    guess_price: Price,
     /// Who runs in the step at hand.
     turns: Vec<Turn>,
     next_id: u64,
@@ -178,7 +181,11 @@ impl Engine {
             running: Vec::with_capacity(MAX_LOGITS),
             // A rejected guess leaves nothing behind but keys and values that the next token overwrites; a convolution's state
             // is overwritten by the guess.
-            speculates: options.speculate && spec.layers.iter().all(|layer| matches!(layer.mixer, Mixer::Attention(_))),
+            guess_price: Price::default(),
+            speculation: match spec.layers.iter().all(|layer| matches!(layer.mixer, Mixer::Attention(_))) {
+                true => options.speculation,
+                false => Speculation::Off,
+            },
             turns: Vec::with_capacity(MAX_LOGITS),
             next_id: 0,
         })
@@ -277,7 +284,16 @@ impl Engine {
                 logits: turn.logits,
             }
         });
+        let started = Instant::now();
         self.model.run(&mut self.team, works)?;
+        if self.turns.iter().all(|turn| turn.rows == turn.logits) {
+            let guessed = self.turns.iter().any(|turn| turn.rows > 1);
+            self.guess_price.note(self.turns.len(), guessed, started.elapsed().as_secs_f32());
+        }
+        let price = match self.speculation {
+            Speculation::Always => 0.0,
+            _ => self.guess_price.tokens(),
+        };
 
         let mut row = 0;
         for turn in &self.turns {
@@ -288,7 +304,7 @@ impl Engine {
                 // What was guessed counts as computed once it has come true.
                 running.computed -= turn.logits - 1;
                 let model = &self.model;
-                running.advance(|guess| model.logits(row + guess), &mut tell)?;
+                running.advance(|guess| model.logits(row + guess), price, &mut tell)?;
                 row += turn.logits;
             }
             for index in before / BLOCK..running.computed / BLOCK {
@@ -313,7 +329,8 @@ impl Engine {
         let decoding = |running: &Running| running.pending().len() - running.drafts.tokens().len() == 1;
         // Guesses pay while a step's price is that of reading the weights.
         let alone = self.running.iter().filter(|running| decoding(running)).count();
-        let guesses = if self.speculates && alone == self.running.len() { GUESSING_ROWS / alone.max(1) } else { 0 };
+        let may_guess = self.speculation != Speculation::Off && alone == self.running.len();
+        let guesses = if may_guess { GUESSING_ROWS / alone.max(1) } else { 0 };
         for first in [true, false] {
             for (at, running) in self.running.iter_mut().enumerate() {
                 let pending = running.pending().len();

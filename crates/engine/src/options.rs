@@ -19,8 +19,8 @@ pub struct Options {
     pub sequences: usize,
     /// Where packed weights are kept for the next load. `None`: nowhere.
     pub packed_copies: Option<PackedCopies>,
-    /// Guess tokens ahead from what was said before, and check them together. The answers are the same.
-    pub speculate: bool,
+    /// Whether tokens are guessed ahead.
+    pub speculation: Speculation,
 }
 
 impl Default for Options {
@@ -33,9 +33,20 @@ impl Default for Options {
             batch_rows: 512,
             sequences: 1,
             packed_copies: None,
-            speculate: true,
+            speculation: Speculation::Auto,
         }
     }
+}
+
+/// Whether tokens are guessed ahead from what was said before, and checked together. The answers are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speculation {
+    /// Never.
+    Off,
+    /// As long as the steps' times say that it pays.
+    Auto,
+    /// Wherever there is something to guess.
+    Always,
 }
 
 /// How keys and values are kept.

@@ -88,13 +88,14 @@ impl Running {
     }
 
     /// Takes the guess back out of the tokens, and chooses: from `logits(0)` the token after the pending ones, and as long as the guess
-    /// comes true, from `logits(1)` and so on the tokens after it. The same tokens as one at a time.
+    /// comes true, from `logits(1)` and so on the tokens after it. The same tokens as one at a time. `price`: see [`Drafts::judge`].
     ///
     /// # Errors
     /// If the model's numbers have left the range of floats.
     pub fn advance<'l>(
         &mut self,
         logits: impl Fn(usize) -> &'l [f32],
+        price: f32,
         tell: &mut impl FnMut(Event),
     ) -> Result<(), EngineError> {
         let (guess, guessed) = (self.drafts.clone(), self.drafts.tokens().len());
@@ -108,7 +109,7 @@ impl Running {
             right += 1;
         }
         if guessed > 0 {
-            self.drafts.judge(right);
+            self.drafts.judge(right, price);
         }
         // Keys and values of what came true are in the cache.
         self.computed += right;

@@ -5,7 +5,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{generate, load, logits};
-use whit_engine::{Engine, Event, KvFormat, Options, Request, RequestId, Sampling};
+use whit_engine::{Engine, Event, KvFormat, Options, Request, RequestId, Sampling, Speculation};
 
 /// The repository's own model, float and quantised.
 fn models() -> Vec<PathBuf> {
@@ -157,8 +157,8 @@ fn guessing_ahead_changes_no_token_and_saves_steps() {
             Sampling { temperature: 0.7, seed: 3, repetition_penalty: 1.05, ..Sampling::default() },
         ] {
             let request = Request { max_tokens: Some(150), sampling, ..Request::new(prompt.clone()) };
-            let run = |speculate: bool, others: usize| {
-                let mut engine = load(&model, Options { speculate, ..options(2, 1 + others) }).unwrap();
+            let run = |speculation: Speculation, others: usize| {
+                let mut engine = load(&model, Options { speculation, ..options(2, 1 + others) }).unwrap();
                 for other in 0..others {
                     engine.submit(Request { max_tokens: Some(40), ..Request::new(ids(20, other as u32)) }).unwrap();
                 }
@@ -175,13 +175,15 @@ fn guessing_ahead_changes_no_token_and_saves_steps() {
                 }
                 (answer, steps, saved)
             };
-            let (want, all, none) = run(false, 0);
+            let (want, all, none) = run(Speculation::Off, 0);
             assert_eq!((want.len(), all, none), (150, 150, 0));
-            for others in [0, 1, 5] {
-                let (answer, steps, saved) = run(true, others);
+            for (speculation, others) in
+                [0, 1, 5].iter().flat_map(|&n| [(Speculation::Always, n), (Speculation::Auto, n)])
+            {
+                let (answer, steps, saved) = run(speculation, others);
                 assert_eq!(answer, want, "{}, {others} others", model.display());
                 assert!(steps + saved >= 150 && (others > 0 || steps + saved == 150));
-                if others == 0 && request.sampling.temperature == 0.0 {
+                if others == 0 && speculation == Speculation::Always && request.sampling.temperature == 0.0 {
                     assert!(saved > 10, "{}: only {saved} guesses came true", model.display());
                 }
             }

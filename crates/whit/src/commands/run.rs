@@ -3,10 +3,10 @@
 use std::io::{IsTerminal, Read, Write, stdin, stdout};
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::{Value, json};
-use whit_engine::{Engine, Options, Request, Sampling};
+use whit_engine::{Engine, Options, Request, Sampling, Speculation};
 use whit_model::template::ChatInput;
 use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
 
@@ -20,6 +20,24 @@ use crate::{chat, prompt, say, stats};
 const USUAL_CONTEXT: usize = 8192;
 /// Room for an answer after a prompt that is itself longer than that.
 const USUAL_ANSWER: usize = 1024;
+
+/// The values of `--speculation`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Guessing {
+    Auto,
+    Off,
+    Always,
+}
+
+impl From<Guessing> for Speculation {
+    fn from(guessing: Guessing) -> Speculation {
+        match guessing {
+            Guessing::Auto => Speculation::Auto,
+            Guessing::Off => Speculation::Off,
+            Guessing::Always => Speculation::Always,
+        }
+    }
+}
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -65,9 +83,9 @@ pub struct RunArgs {
     /// With --json: the log-probability of each token and of the N most likely ones
     #[arg(long, value_name = "N", requires = "json", help_heading = "Output")]
     logprobs: Option<usize>,
-    /// Do not guess tokens ahead from what was said before; the answer is the same either way
-    #[arg(long, help_heading = "Memory and threads")]
-    no_speculation: bool,
+    /// Guess tokens ahead from what was said before: while it pays, never, or always; the answer is the same
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Memory and threads")]
+    speculation: Guessing,
     #[command(flatten)]
     sampling: SamplingArgs,
     #[command(flatten)]
@@ -126,7 +144,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
         Some(context) => context,
         None => usual_context(&model, args, prompt_ids.as_ref().map_or(0, Vec::len))?,
     };
-    let engine = model.load(&Options { speculate: !args.no_speculation, ..args.load.options(Some(context)) })?;
+    let engine = model.load(&Options { speculation: args.speculation.into(), ..args.load.options(Some(context)) })?;
     let mut session = Session {
         tokenizer: model.tokenizer.clone(),
         engine,
