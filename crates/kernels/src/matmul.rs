@@ -12,6 +12,7 @@ use std::ops::Range;
 use crate::activations::{GROUP, QuantisedRow, TileRow, tile_of};
 use crate::isa::{Isa, Kernel};
 use crate::simd::{LANES, LARGEST_ROW_TILE, Simd};
+use crate::topology::reads_ahead_well;
 
 /// How a format computes: the table entry that `format/*.rs` fill in.
 pub(crate) struct Packing {
@@ -82,8 +83,8 @@ pub(crate) struct Multiply {
 /// Weight bytes that stay in the second-level cache while all activation rows pass over them.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// Most panels worked on together. Each is a stream of its own to the processor's prefetching, which keeps more of them
-/// under way than of one.
+/// Most panels worked on together. Each is a stream of its own to the processor's prefetching, and some keep more of them
+/// under way than of one (see [`reads_ahead_well`]).
 const MOST_PANELS: usize = 4;
 
 /// How far ahead of their use weights are asked for.
@@ -203,6 +204,7 @@ pub(crate) unsafe fn multiply_integer<P: IntegerFormat>(isa: Isa, m: &Multiply) 
 #[inline(always)]
 unsafe fn integer_panels<S: Simd, P: IntegerFormat>(s: S, m: &Multiply) {
     let per_chunk = (CHUNK_BYTES / m.panel_stride).next_multiple_of(MOST_PANELS).max(MOST_PANELS);
+    let together = !reads_ahead_well();
     let mut rest = 0;
     if m.rows >= many::ROWS_FROM && m.takes_tiles() {
         rest = m.rows / S::ROW_TILE * S::ROW_TILE;
@@ -226,10 +228,11 @@ unsafe fn integer_panels<S: Simd, P: IntegerFormat>(s: S, m: &Multiply) {
                 match tile {
                     16 if S::ROW_TILE >= 16 => integer_rows::<S, P, 1, 16>(s, m, chunk.clone(), row),
                     8 if S::ROW_TILE >= 8 => integer_rows::<S, P, 1, 8>(s, m, chunk.clone(), row),
-                    4 if S::ROW_TILE >= 8 => integer_rows::<S, P, 4, 4>(s, m, chunk.clone(), row),
+                    4 if S::ROW_TILE >= 8 && together => integer_rows::<S, P, 4, 4>(s, m, chunk.clone(), row),
                     4 if S::ROW_TILE >= 4 => integer_rows::<S, P, 1, 4>(s, m, chunk.clone(), row),
-                    2 if S::ROW_TILE >= 2 => integer_rows::<S, P, 4, 2>(s, m, chunk.clone(), row),
-                    _ if S::ROW_TILE >= 2 => integer_rows::<S, P, 4, 1>(s, m, chunk.clone(), row),
+                    2 if S::ROW_TILE >= 2 && together => integer_rows::<S, P, 4, 2>(s, m, chunk.clone(), row),
+                    2 if S::ROW_TILE >= 2 => integer_rows::<S, P, 1, 2>(s, m, chunk.clone(), row),
+                    _ if S::ROW_TILE >= 2 && together => integer_rows::<S, P, 4, 1>(s, m, chunk.clone(), row),
                     _ => integer_rows::<S, P, 1, 1>(s, m, chunk.clone(), row),
                 }
             }
@@ -310,6 +313,8 @@ unsafe fn integer_tile<S: Simd, P: IntegerFormat, const N: usize, const M: usize
         let scales = tile.add(m.quantised.scales_at(M)).cast::<f32>();
         let corrections = m.scratch.cast::<u32>().cast_const();
         let weights: [*const u8; N] = std::array::from_fn(|n| m.weights.add((panel + n) * m.panel_stride));
+        // With eight rows there is so much to do between two reads that no processor looks far enough ahead.
+        let asks = M >= 8 || !reads_ahead_well();
         let mut sums = [[s.splat(0.0); M]; N];
         // Pointers that move, rather than one index for all: an indexed operand costs a slot of its own.
         let (mut tile, mut scales, mut corrections) = (tile, scales, corrections);
@@ -318,10 +323,12 @@ unsafe fn integer_tile<S: Simd, P: IntegerFormat, const N: usize, const M: usize
             for in_block in 0..m.groups_per_block {
                 for n in 0..N {
                     let block = weights[n].add(b * P::BLOCK_BYTES);
-                    // The last of a thread's prefetches lie beyond its weights: that is allowed, and soon over.
-                    let ahead = block.wrapping_add(in_block * P::STRIDE_BYTES + AHEAD / N);
-                    for line in 0..P::STRIDE_BYTES.div_ceil(64) {
-                        s.prefetch(ahead.wrapping_add(line * 64));
+                    if asks {
+                        // The last of a thread's prefetches lie beyond its weights: that is allowed, and soon over.
+                        let ahead = block.wrapping_add(in_block * P::STRIDE_BYTES + AHEAD / N);
+                        for line in 0..P::STRIDE_BYTES.div_ceil(64) {
+                            s.prefetch(ahead.wrapping_add(line * 64));
+                        }
                     }
                     let codes = P::codes(s, block, in_block);
                     for part in 0..P::SCALES {

@@ -34,6 +34,22 @@ pub(crate) fn pin_to(core: usize) {
     let _ = core;
 }
 
+/// Whether one stream of reads runs at the memory's full speed without being asked for ahead. It does on AMD's processors, and
+/// more streams or prefetches slow it down; on Intel's it is the other way round (`docs/decisions/0002-streaming-weights.md`).
+pub(crate) fn reads_ahead_well() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        static AMD: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
+            let vendor = std::arch::x86_64::__cpuid(0);
+            let name = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).concat();
+            name == b"AuthenticAMD" || name == b"HygonGenuine"
+        });
+        *AMD
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 /// Physical cores among the allowed processors, within the control groups' quotas rounded down; at least 1.
 pub fn default_threads() -> usize {
     let read = |path: &str| std::fs::read_to_string(path).ok();
