@@ -4,6 +4,8 @@
 //! them. The tiles of a buffer follow from its number of rows: as many of the largest size as there are, then one of each smaller
 //! power of two that is needed.
 
+use std::ops::Range;
+
 use crate::isa::Kernel;
 use crate::memory::round_up;
 use crate::simd::{LANES, Simd};
@@ -136,38 +138,66 @@ pub(crate) unsafe fn quantise_group<S: Simd>(s: S, from: *const f32, row: Quanti
     }
 }
 
-/// Quantises the groups `groups` of row `index` of `rows`; each has `cols` values. What lies beyond them counts as zero.
-pub(crate) struct QuantiseRow {
+/// Quantises a share of rows of `cols` values each. What lies beyond them counts as zero.
+pub(crate) struct QuantiseRows {
     pub from: *const f32,
+    /// Floats from one row to the next.
+    pub from_stride: usize,
     pub cols: usize,
     /// First byte of the buffer.
     pub to: *mut u8,
-    pub index: usize,
     pub rows: usize,
-    pub groups: std::ops::Range<usize>,
+    /// Of the rows' groups, tile by tile: `0..rows * groups` is everything. The ends are moved so that a group of a tile, whose rows lie
+    /// in the same cache lines, is in one share alone.
+    pub share: Range<usize>,
 }
 
-impl Kernel for QuantiseRow {
+impl Kernel for QuantiseRows {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let row = QuantisedRow::new(self.cols);
-        let (start, tile) = tile_of(self.index, self.rows, S::ROW_TILE);
-        let at = self.to.wrapping_add(start * row.bytes());
-        let to = TileRow { at, tile, index: self.index - start };
-        for group in self.groups {
-            let start = group * GROUP;
-            // SAFETY: whoever made this answers for `cols` values and a buffer of `rows` rows; a short last group is copied.
-            unsafe {
-                if start + GROUP <= self.cols {
-                    quantise_group(s, self.from.add(start), row, to, group);
-                } else {
-                    let mut last = [0f32; GROUP];
-                    let left = self.cols.saturating_sub(start);
-                    std::ptr::copy_nonoverlapping(self.from.add(start.min(self.cols)), last.as_mut_ptr(), left);
-                    quantise_group(s, last.as_ptr(), row, to, group);
+        let layout = QuantisedRow::new(self.cols);
+        let groups = layout.groups();
+        // First row of a tile, and a group.
+        let place = |unit: usize| {
+            let (start, tile) = tile_of(unit / groups, self.rows, S::ROW_TILE);
+            (start, (unit - start * groups) / tile)
+        };
+        let all = self.rows * groups;
+        let (mut start, mut group) = place(self.share.start);
+        let end = if self.share.end == all { (self.rows, 0) } else { place(self.share.end) };
+        while (start, group) < end {
+            let (_, tile) = tile_of(start, self.rows, S::ROW_TILE);
+            let at = self.to.wrapping_add(start * layout.bytes());
+            let last = if start == end.0 { end.1 } else { groups };
+            for group in group..last {
+                for index in 0..tile {
+                    let from = self.from.wrapping_add((start + index) * self.from_stride);
+                    // SAFETY: whoever made this answers for `rows` rows of `cols` values and a buffer of as many.
+                    unsafe { quantise_part(s, from, self.cols, layout, TileRow { at, tile, index }, group) };
                 }
             }
+            (start, group) = (start + tile, 0);
+        }
+    }
+}
+
+/// Quantises one group of a row of `cols` values; a short last group is copied.
+///
+/// # Safety
+/// `from` has `cols` readable values, `to` is a row of layout `row`, and `group` lies within it.
+#[inline(always)]
+unsafe fn quantise_part<S: Simd>(s: S, from: *const f32, cols: usize, row: QuantisedRow, to: TileRow, group: usize) {
+    let start = group * GROUP;
+    // SAFETY: passed on.
+    unsafe {
+        if start + GROUP <= cols {
+            quantise_group(s, from.add(start), row, to, group);
+        } else {
+            let mut last = [0f32; GROUP];
+            let left = cols.saturating_sub(start);
+            std::ptr::copy_nonoverlapping(from.add(start.min(cols)), last.as_mut_ptr(), left);
+            quantise_group(s, last.as_ptr(), row, to, group);
         }
     }
 }

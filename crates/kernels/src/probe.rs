@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::activations::{GROUP, QuantiseRow, QuantisedRow};
+use crate::activations::{GROUP, QuantiseRows, QuantisedRow};
 use crate::format::Format;
 use crate::isa::Kernel;
 use crate::matmul::{Activations, Multiply};
@@ -130,21 +130,21 @@ impl Product {
         };
         let mut input = AlignedBytes::zeroed(rows * input_stride);
         let values: Vec<f32> = (0..cols).map(|i| (i % 17) as f32 / 17.0 - 0.4).collect();
-        for row in 0..rows {
-            match matrix.activations() {
-                Activations::Float => {
-                    let to = input[row * input_stride..].chunks_exact_mut(4);
+        match matrix.activations() {
+            Activations::Float => {
+                for row in input.chunks_exact_mut(input_stride) {
+                    let to = row.chunks_exact_mut(4);
                     to.zip(&values).for_each(|(to, value)| to.copy_from_slice(&value.to_ne_bytes()));
                 }
-                Activations::Quantised => team.isa().run(QuantiseRow {
-                    from: values.as_ptr(),
-                    cols,
-                    to: input.as_mut_ptr(),
-                    index: row,
-                    rows,
-                    groups: 0..quantised.groups(),
-                }),
             }
+            Activations::Quantised => team.isa().run(QuantiseRows {
+                from: values.as_ptr(),
+                from_stride: 0,
+                cols,
+                to: input.as_mut_ptr(),
+                rows,
+                share: 0..rows * quantised.groups(),
+            }),
         }
         let scratch_stride = round_up(Multiply::scratch_bytes(cols), 64);
         Some(Product {

@@ -2,7 +2,7 @@
 
 use super::norm::{load_some, store_some};
 use super::{Buffer, Builder, Context, Rows, Step};
-use crate::activations::{QuantiseRow, QuantisedRow};
+use crate::activations::{QuantiseRows, QuantisedRow};
 use crate::isa::Kernel;
 use crate::math::{Activation, tanh};
 use crate::simd::{LANES, Simd};
@@ -215,22 +215,15 @@ impl Step for Quantise {
         // The padding too: it holds what rows of other tiles left there.
         let groups = QuantisedRow::new(cols).groups();
         let rows = context.rows_of(self.input);
-        let share = worker.share(rows * groups);
-        let mut unit = share.start;
-        while unit < share.end {
-            let (row, group) = (unit / groups, unit % groups);
-            let end = groups.min(group + share.end - unit);
-            unsafe {
-                context.isa.run(QuantiseRow {
-                    from: context.floats(self.input, row),
-                    cols,
-                    to: context.bytes(self.output, 0),
-                    index: row,
-                    rows,
-                    groups: group..end,
-                });
-            }
-            unit += end - group;
+        unsafe {
+            context.isa.run(QuantiseRows {
+                from: context.floats(self.input, 0),
+                from_stride: context.stride(self.input) / 4,
+                cols,
+                to: context.bytes(self.output, 0),
+                rows,
+                share: worker.share(rows * groups),
+            });
         }
     }
 }

@@ -135,6 +135,11 @@ impl Context<'_> {
         self.places[buffer.0].cols
     }
 
+    /// Bytes from one row to the next.
+    fn stride(&self, buffer: Buffer) -> usize {
+        self.places[buffer.0].stride
+    }
+
     /// First byte of a row. In bounds for `row < rows_of(buffer)`.
     unsafe fn bytes(&self, buffer: Buffer, row: usize) -> *mut u8 {
         let place = &self.places[buffer.0];
