@@ -86,6 +86,7 @@ class Whit:
     def bench(self, model: Model, run: Run, batch: int) -> dict:
         command = [self.program, "bench", "model", model.path, "--json", "-t", self.threads]
         command += ["-p", run.prompt, "-n", run.generate, "--batch", batch, "--depth", run.depth, "-r", run.repetitions]
+        command += ["--steps", 0]  # no more than those of the repetitions
         return json_of(call([*map(str, command)], "whit fails", {"XDG_CACHE_HOME": str(self.kept)}), "whit")
 
     def start(self, model: Model) -> dict[str, float]:

@@ -50,6 +50,7 @@ impl QuantisedRow {
 /// The tile of row `row` among `rows` rows: its first row, and how many it has (a power of two, at most `most`).
 #[inline(always)]
 pub(crate) fn tile_of(row: usize, rows: usize, most: usize) -> (usize, usize) {
+    debug_assert!(row < rows, "row {row} of {rows}");
     let (mut start, mut size) = (row / most * most, most);
     while row >= start + size || start + size > rows {
         if start + size <= rows {
@@ -156,6 +157,10 @@ impl Kernel for QuantiseRows {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
+        // No rows, no tiles: a chunk of a prompt that nobody asks for an answer.
+        if self.share.is_empty() {
+            return;
+        }
         let layout = QuantisedRow::new(self.cols);
         let groups = layout.groups();
         // First row of a tile, and a group.

@@ -8,7 +8,8 @@ use common::{fixture, whit};
 fn json_has_the_promised_keys() {
     let path = fixture("pocket-q8_0.gguf").to_string_lossy().into_owned();
     let report = whit([
-        "bench", "model", &path, "-p", "32", "-n", "8", "-r", "2", "--depth", "16", "--batch", "2", "-t", "1", "--json",
+        "bench", "model", &path, "-p", "32", "-n", "8", "-r", "2", "--depth", "16", "--batch", "2", "-t", "1",
+        "--steps", "30", "--json",
     ])
     .json();
     for speed in ["prefill_tokens_per_second", "decode_tokens_per_second"] {
@@ -18,14 +19,17 @@ fn json_has_the_promised_keys() {
     for key in ["bytes_per_token", "read_bandwidth_gb_per_second", "share_of_bandwidth", "resident_bytes"] {
         assert!(report[key].as_f64().expect("a number") > 0.0, "{key}: {report:#}");
     }
-    assert!(report["decode_step_milliseconds"]["p50"].as_f64() <= report["decode_step_milliseconds"]["p99"].as_f64());
+    let steps = &report["decode_step_milliseconds"];
+    assert_eq!(steps["steps"], 30);
+    let [p50, p99, ratio] = ["p50", "p99", "p99_over_p50"].map(|key| steps[key].as_f64().expect("a number"));
+    assert!(0.0 < p50 && p50 <= p99 && (ratio - p99 / p50).abs() < 1e-6, "{report:#}");
     assert_eq!((&report["threads"], &report["batch"], &report["depth"]), (&1.into(), &2.into(), &16.into()));
 }
 
 #[test]
 fn the_instruction_set_can_be_forced() {
     let path = fixture("pocket").to_string_lossy().into_owned();
-    let args = ["bench", "model", &path, "-p", "8", "-n", "2", "-r", "1", "--json"];
+    let args = ["bench", "model", &path, "-p", "8", "-n", "2", "-r", "1", "--steps", "0", "--json"];
     assert_eq!(whit(args).env("WHIT_ISA", "scalar").json()["isa"], "scalar");
     whit(args).env("WHIT_ISA", "abacus").refused(2, &["WHIT_ISA=abacus", "scalar, avx2 or avx512"]);
 }
@@ -33,7 +37,8 @@ fn the_instruction_set_can_be_forced() {
 #[test]
 fn the_table_has_a_line_for_each_figure() {
     let table =
-        whit(["bench", "model", &fixture("pocket").to_string_lossy(), "-p", "8", "-n", "2", "-r", "1"]).stdout();
+        whit(["bench", "model", &fixture("pocket").to_string_lossy(), "-p", "8", "-n", "2", "-r", "1", "--steps", "0"])
+            .stdout();
     let labels: Vec<&str> = table.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(labels, ["prefill", "decode", "step", "reads", "resident", "threads"]);
 }

@@ -1,6 +1,7 @@
 //! `whit bench model`: how fast a model runs here, and how near that is to what the memory allows.
 
 use std::io::Write;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
@@ -17,7 +18,8 @@ use crate::progress::Progress;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Each repetition fills the context to --depth, times the prefill of --prompt tokens, and times --generate \
-single decode steps; one repetition before the first is not counted. Decoding is bound by memory: each token \
+single decode steps; one repetition before the first is not counted. More decode steps follow until there \
+are --steps of them, for the spread of their times: a person waits for the slow ones. Decoding is bound by memory: each token \
 reads all weights it uses and its sequence's KV cache once. 'bytes per token' is that sum, and its share of \
 the bandwidth is (bytes per token x median decode speed) / (read bandwidth measured in the same run).
 
@@ -42,6 +44,10 @@ pub struct ModelArgs {
     /// Repetitions
     #[arg(short, long, value_name = "N", default_value_t = 5)]
     repetitions: usize,
+    /// Decode steps to time, all repetitions together, for the spread of their times [default: 2000, or as many as
+    /// half a minute has]
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -54,7 +60,7 @@ pub struct ModelArgs {
 struct Report {
     prefill_tokens_per_second: Spread,
     decode_tokens_per_second: Spread,
-    /// Over all decode steps of all repetitions.
+    /// Over all decode steps that were timed.
     decode_step_milliseconds: StepTimes,
     bytes_per_token: u64,
     read_bandwidth_gb_per_second: f64,
@@ -77,7 +83,13 @@ struct Report {
 struct StepTimes {
     p50: f64,
     p99: f64,
+    p99_over_p50: f64,
+    steps: usize,
 }
+
+/// Decode steps whose times are spread, and the time after which fewer will do.
+const SPREAD_STEPS: usize = 2000;
+const SPREAD_TIME: Duration = Duration::from_secs(30);
 
 /// `whit bench model`.
 pub fn run(args: &ModelArgs) -> anyhow::Result<()> {
@@ -126,18 +138,29 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
         }
     }
     drop(bar);
+    let wanted = args.steps.unwrap_or(SPREAD_STEPS);
+    let mut bar = Progress::steps("Timing steps");
+    let start = Instant::now();
+    while steps.len() < wanted && (args.steps.is_some() || start.elapsed() < SPREAD_TIME) {
+        steps.extend(engine.time_decode(args.batch, args.depth, args.generate.min(wanted - steps.len()))?);
+        bar.set(steps.len() as u64, wanted as u64);
+    }
+    drop(bar);
     let decode = Spread::of(decode);
     let bytes_per_token = bytes_per_token(&engine, args);
     let resident_bytes = process::resident_bytes().unwrap_or_else(|| engine.memory_plan().total());
     let (threads, isa, weights_bytes) = (engine.threads(), engine.isa().name(), engine.memory_plan().weights);
+    let (p50, p99) = (percentile(&mut steps, 0.50), percentile(&mut steps, 0.99));
     drop(engine);
     let bandwidth = read_bandwidth(&mut Team::new(Some(threads))?);
     Ok(Report {
         prefill_tokens_per_second: Spread::of(prefill),
         decode_tokens_per_second: decode,
         decode_step_milliseconds: StepTimes {
-            p50: percentile(&mut steps, 0.50) * 1e3,
-            p99: percentile(&mut steps, 0.99) * 1e3,
+            p50: p50 * 1e3,
+            p99: p99 * 1e3,
+            p99_over_p50: p99 / p50,
+            steps: steps.len(),
         },
         bytes_per_token,
         read_bandwidth_gb_per_second: bandwidth / 1e9,
@@ -170,7 +193,7 @@ fn table(report: &Report) -> String {
         "\
 prefill    {}   {} tokens, batch of {}, after {}
 decode     {}   {} tokens, batch of {}, after {}
-step       {:>8} ms p50, {} ms p99
+step       {:>8} ms p50, {} ms p99 ({:.2} times as long), {} steps
 reads      {:>8} per token, {} GB/s of {} GB/s ({:.0} %)
 resident   {}
 threads    {} ({})
@@ -185,6 +208,8 @@ threads    {} ({})
         report.depth,
         figures(report.decode_step_milliseconds.p50),
         figures(report.decode_step_milliseconds.p99),
+        report.decode_step_milliseconds.p99_over_p50,
+        report.decode_step_milliseconds.steps,
         bytes(report.bytes_per_token),
         figures(report.share_of_bandwidth * report.read_bandwidth_gb_per_second),
         figures(report.read_bandwidth_gb_per_second),
