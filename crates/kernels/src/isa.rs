@@ -1,5 +1,7 @@
 //! Which instruction set to compute with: found at start, forced with `WHIT_ISA`.
 
+#[cfg(target_arch = "aarch64")]
+use crate::simd::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512};
 use crate::simd::{Scalar, Simd};
@@ -13,13 +15,15 @@ pub enum Isa {
     Avx2,
     /// AVX-512 F, BW, DQ, VL, VNNI.
     Avx512,
+    /// NEON with the dot product.
+    Neon,
 }
 
 /// `WHIT_ISA` asks for something this machine or this build does not have.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum IsaError {
     /// Not one of the names.
-    #[error("WHIT_ISA={0} is not an instruction set: use scalar, avx2 or avx512, or leave it unset")]
+    #[error("WHIT_ISA={0} is not an instruction set: use scalar, avx2, avx512 or neon, or leave it unset")]
     Unknown(String),
     /// A name, but the machine lacks it.
     #[error("WHIT_ISA={0}: this machine does not have it; it has {1}")]
@@ -33,6 +37,7 @@ impl Isa {
             Isa::Scalar => "scalar",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
+            Isa::Neon => "neon",
         }
     }
 
@@ -56,6 +61,10 @@ impl Isa {
                 found.push(Isa::Avx2);
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        if std::arch::is_aarch64_feature_detected!("dotprod") {
+            found.push(Isa::Neon);
+        }
         found.push(Isa::Scalar);
         found
     }
@@ -67,7 +76,7 @@ impl Isa {
     pub fn choose() -> Result<Isa, IsaError> {
         let available = Isa::available();
         let Ok(wanted) = std::env::var("WHIT_ISA") else { return Ok(available[0]) };
-        let isa = [Isa::Scalar, Isa::Avx2, Isa::Avx512]
+        let isa = [Isa::Scalar, Isa::Avx2, Isa::Avx512, Isa::Neon]
             .into_iter()
             .find(|isa| isa.name() == wanted)
             .ok_or(IsaError::Unknown(wanted))?;
@@ -90,7 +99,9 @@ impl Isa {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => unsafe { run_avx512(kernel) },
-            #[cfg(not(target_arch = "x86_64"))]
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => unsafe { run_neon(kernel) },
             _ => unreachable!("not among Isa::available on this machine"),
         }
     }
@@ -115,4 +126,11 @@ unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
 unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: the caller of a function with these features has checked for them.
     kernel.run(unsafe { Avx512::new() })
+}
+
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn run_neon<K: Kernel>(kernel: K) -> K::Output {
+    // SAFETY: the caller of a function with these features has checked for them.
+    kernel.run(unsafe { Neon::new() })
 }

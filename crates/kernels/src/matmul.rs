@@ -184,6 +184,13 @@ pub(crate) trait IntegerFormat: 'static {
     }
 }
 
+/// What sums of activations have to pay back for every code: the format's offset, less what the dot product takes off by itself.
+#[inline(always)]
+const fn offset<S: Simd, P: IntegerFormat>() -> i32 {
+    const { assert!(!P::MINIMA || (P::OFFSET == 0 && !P::WIDE), "the corrections of a format with minima are theirs") };
+    if P::WIDE { P::OFFSET - S::WIDE_OFFSET } else { P::OFFSET }
+}
+
 /// The [`Packing::multiply`] of an integer format.
 ///
 /// # Safety
@@ -254,7 +261,7 @@ unsafe fn integer_rows<S: Simd, P: IntegerFormat, const N: usize, const M: usize
     unsafe {
         let groups = m.blocks * P::BLOCK_COLS / GROUP;
         let tile = m.tile::<S>(row, M);
-        corrections::<P, M>(m, tile, 0..groups, m.scratch.cast());
+        corrections::<S, P, M>(m, tile, 0..groups, m.scratch.cast());
         let mut panel = panels.start;
         while panel + N <= panels.end {
             integer_tile::<S, P, N, M>(s, m, panel, row, tile);
@@ -269,13 +276,13 @@ unsafe fn integer_rows<S: Simd, P: IntegerFormat, const N: usize, const M: usize
 /// What unsigned codes and minima add to every sum, by group, part and row of the tile: an `i32` that a dot product starts with,
 /// or an `f32` that multiplies the minimum.
 #[inline(always)]
-unsafe fn corrections<P: IntegerFormat, const M: usize>(
+unsafe fn corrections<S: Simd, P: IntegerFormat, const M: usize>(
     m: &Multiply,
     tile: *const u8,
     groups: Range<usize>,
     to: *mut u32,
 ) {
-    if P::OFFSET == 0 && !P::MINIMA {
+    if offset::<S, P>() == 0 && !P::MINIMA {
         return;
     }
     // SAFETY: see `Multiply`; `to` has room for every group, part and row.
@@ -291,7 +298,7 @@ unsafe fn corrections<P: IntegerFormat, const M: usize>(
                     };
                     let word = match P::MINIMA {
                         true => (-(*scales.add(g * M + i) * sum as f32)).to_bits(),
-                        false => sum.wrapping_mul(-P::OFFSET) as u32,
+                        false => sum.wrapping_mul(-offset::<S, P>()) as u32,
                     };
                     to.add((at * P::SCALES + part) * M + i).write(word);
                 }
@@ -380,7 +387,7 @@ unsafe fn add_part<S: Simd, P: IntegerFormat, const M: usize>(
     // SAFETY: see `Multiply`.
     unsafe {
         // Vector by vector, row by row: the sums of different rows do not wait for each other.
-        let mut dots: [S::I; M] = std::array::from_fn(|i| match P::OFFSET {
+        let mut dots: [S::I; M] = std::array::from_fn(|i| match offset::<S, P>() {
             0 => s.int_splat(0),
             _ => s.int_splat(part.corrections.add(i).cast::<i32>().read()),
         });

@@ -159,7 +159,7 @@ mod tests {
                 s.store(lanes.as_mut_ptr(), s.int_to_float(sum));
             }
             for row in 0..16 {
-                out[row][weight] = lanes[row] as u8;
+                out[row][weight] = (lanes[row] as i32 + S::WIDE_OFFSET) as u8;
             }
         }
         out

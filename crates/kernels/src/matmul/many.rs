@@ -58,7 +58,7 @@ pub(super) unsafe fn panels<S: Simd, P: IntegerFormat, const M: usize>(s: S, m: 
                     let tile_words = groups.len() * P::SCALES * M;
                     for t in 0..tiles {
                         let tile = m.input.add((first_row + t * M) * m.input_stride);
-                        corrections::<P, M>(m, tile, groups.clone(), corrected.add(t * tile_words));
+                        corrections::<S, P, M>(m, tile, groups.clone(), corrected.add(t * tile_words));
                     }
                     for panel in panels.clone() {
                         let weights = m.weights.add(panel * m.panel_stride);

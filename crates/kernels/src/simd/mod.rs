@@ -8,12 +8,16 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
 pub(crate) use scalar::Scalar;
 
 /// Lanes of a float or integer vector; also the rows of a weight panel and the keys of a key panel.
@@ -38,6 +42,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const MAX_TILE: usize;
     /// Most rows of a tile of quantised activations. A power of two, at most [`LARGEST_ROW_TILE`].
     const ROW_TILE: usize;
+    /// What [`Simd::dot`] takes off every code if `WIDE`: 128 where the machine multiplies signed bytes only. Whoever has
+    /// sums of activations pays it back together with the offset of the format.
+    const WIDE_OFFSET: i32 = 0;
 
     fn splat(self, value: f32) -> Self::F;
     /// Reads 16 `f32`.
@@ -103,6 +110,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn byte_lookup(self, table: *const [u8; 16], a: Self::B) -> Self::B;
     /// Adds to each lane the dot product of its four unsigned `codes` with the four signed bytes at `with`.
     ///
-    /// `WIDE` must be true if a code can exceed 127.
+    /// `WIDE` must be true if a code can exceed 127; then every code counts [`Simd::WIDE_OFFSET`] less.
     unsafe fn dot<const WIDE: bool>(self, sum: Self::I, codes: Self::B, with: *const i8) -> Self::I;
 }
+
+#[cfg(test)]
+mod tests;
