@@ -20,7 +20,7 @@ pub use run::Session;
     after_help = "\
 Exit codes: 0 done, 1 whit or the network failed, 2 the input cannot be used, 130 interrupted.
 Environment: HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE as in Hugging Face's tools; \
-WHIT_ISA=scalar|avx2|avx512 forces an instruction set; WHIT_CACHE_DIR and WHIT_CACHE_SIZE say where packed weights are \
+WHIT_ISA=scalar|avx2|avx512|neon forces an instruction set; WHIT_CACHE_DIR and WHIT_CACHE_SIZE say where packed weights are \
 kept and how much of them; NO_COLOR is honoured."
 )]
 pub struct Cli {
