@@ -184,7 +184,7 @@ pub(crate) trait IntegerFormat: 'static {
     }
 }
 
-/// What sums of activations have to pay back for every code: the format's offset, less what the dot product takes off by itself.
+/// What sums of activations have to pay back for every code: the format's offset, less what the dot product takes off.
 #[inline(always)]
 const fn offset<S: Simd, P: IntegerFormat>() -> i32 {
     const { assert!(!P::MINIMA || (P::OFFSET == 0 && !P::WIDE), "the corrections of a format with minima are theirs") };

@@ -3,8 +3,8 @@
 use super::{LANES, Scalar, Simd};
 use crate::isa::{Isa, Kernel};
 
-/// Numbers at the edges of every rounding here: ties between integers, between half-precision and between bfloat16 numbers,
-/// subnormal ones of each, what overflows half precision, and ordinary ones of both signs.
+/// Numbers at the edges of every rounding here: ties between integers, between half-precision and between bfloat16
+/// numbers, subnormal ones of each, what overflows half precision, and ordinary ones of both signs.
 fn floats() -> Vec<f32> {
     let mut all = vec![0.0, 0.5, 1.5, 2.5, 126.5, 127.5, 128.0, 1e-30, 3e-39, 65_504.0, 65_519.0, 65_520.0, 1e6];
     // Half-precision numbers have 10 bits after the point, bfloat16 has 7.
