@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shlex
 import shutil
 import subprocess
@@ -15,8 +16,10 @@ WHIT, LLAMA = "whit", "llama.cpp"
 TEXT = "Once upon a time"
 CONTEXT = 512
 DEPTH = 4096
-# Bandwidth probes of one turn may differ by this factor; otherwise it was not the programs that made the difference.
+# Probes of one turn may differ by this factor; otherwise it was not the programs that made the difference.
 STEADY = 1.10
+# What others may take of the machine's processor time during a turn.
+OTHERS = 0.05
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,37 @@ class LlamaBench:
         return {"prefill": float(prefill), "decode": float(decode)}
 
 
+class Others:
+    """How much processor time others take: programs that are not started here, and other tenants of the machine."""
+
+    def __init__(self):
+        self.start = self.now()
+
+    @staticmethod
+    def now() -> tuple[float, float]:
+        """Seconds of all processors, and of them those that others had."""
+        with open("/proc/stat", encoding="ascii") as file:
+            user, nice, system, idle, iowait, irq, softirq, steal = map(int, file.readline().split()[1:9])
+        tick = os.sysconf("SC_CLK_TCK")
+        busy = user + nice + system + irq + softirq + steal
+        own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return (busy + idle + iowait) / tick, busy / tick - sum(usage.ru_utime + usage.ru_stime for usage in own)
+
+    def share(self) -> float:
+        """Of the machine's processor time since this was made."""
+        (all_then, others_then), (all_now, others_now) = self.start, self.now()
+        return max(0.0, others_now - others_then) / max(all_now - all_then, 1e-9)
+
+
+def disturbance(probes: list[dict], others: float) -> str | None:
+    """Why a turn says nothing of the programs, if so."""
+    for key, words in (("bandwidth", "bandwidth changed"), ("peak", "int8 peak changed")):
+        values = [probe[key] for probe in probes]
+        if max(values) > STEADY * min(values):
+            return words
+    return "others used the processors" if others > OTHERS else None
+
+
 class Turns:
     """Takes turns, and keeps what was measured in them."""
 
@@ -224,9 +258,10 @@ class Turns:
             "peak": report["int8_peak_gop_per_second"] * 1e9,
         }
 
-    def take(self, model: Model, run: Run, number: int) -> bool:
-        """One turn of every program, the order reversed every other time; whether the machine was steady."""
+    def take(self, model: Model, run: Run, number: int) -> str | None:
+        """One turn of every program, the order reversed every other time; why it is dropped, if so."""
         warm(model)
+        others = Others()
         order = self.programs if number % 2 else self.programs[::-1]
         probes, values = [self.probe()], {}
         for program in order:
@@ -234,16 +269,16 @@ class Turns:
             if found is not None:
                 values[program.name] = {**found, "probe": len(probes) - 1}
                 probes.append(self.probe())
-        bandwidths = [probe["bandwidth"] for probe in probes]
-        steady = max(bandwidths) <= STEADY * min(bandwidths)
-        if steady and self.llama.name in values:
+        others = others.share()
+        dropped = disturbance(probes, others)
+        if dropped is None and self.llama.name in values:
             self.llama.turn_kept()
         self.taken.append(
-            {"shape": model.shape, "format": model.format, "run": run.name, "round": number, "kept": steady}
-            | {"probes": probes, "values": values}
+            {"shape": model.shape, "format": model.format, "run": run.name, "round": number, "dropped": dropped}
+            | {"others": others, "probes": probes, "values": values}
         )
-        return steady
+        return dropped
 
     def kept(self, model: Model, run: Run) -> int:
         here = (model.shape, model.format, run.name)
-        return sum(turn["kept"] for turn in self.taken if (turn["shape"], turn["format"], turn["run"]) == here)
+        return sum(turn["dropped"] is None for turn in self.taken if (turn["shape"], turn["format"], turn["run"]) == here)

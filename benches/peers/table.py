@@ -1,5 +1,6 @@
 """The table, from the turns that were kept."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
@@ -91,7 +92,7 @@ class Report:
         return [turn for turn in self.raw["turns"] if (turn["shape"], turn["format"], turn["run"]) == here]
 
     def of(self, shape: str, format: str, run: Run) -> list[dict]:
-        return [turn for turn in self.all_of(shape, format, run) if turn["kept"]]
+        return [turn for turn in self.all_of(shape, format, run) if turn["dropped"] is None]
 
     def values(self, turns: list[dict], program: str, measure: str) -> list[float]:
         found = [turn["values"].get(program, {}).get(measure) for turn in turns]
@@ -156,14 +157,16 @@ class Report:
         machine, versions, turns = (self.raw[key] for key in ("machine", "versions", "turns"))
         probes = [probe for turn in turns for probe in turn["probes"]]
         bandwidth, peak = ([probe[key] / 1e9 for probe in probes] for key in ("bandwidth", "peak"))
-        kept = sum(turn["kept"] for turn in turns)
+        dropped = Counter(turn["dropped"] for turn in turns)
+        kept = dropped.pop(None, 0)
+        why = ", ".join(f"{count} dropped ({reason})" for reason, count in dropped.items()) or "none dropped"
         return [
             f"* machine: {machine['cpu']}, {machine['cores']} cores, {machine['cpus']} CPUs, "
             f"{figures(machine['memory_bytes'] / 2**30)} GiB of memory; {machine['threads']} threads for every program",
             f"* read bandwidth while this ran: {spread(bandwidth, '.1f', ' GB/s')}; "
             f"int8 peak: {spread(peak, ',.0f', ' GOP/s')}",
             f"* whit {versions['whit']}; llama.cpp of llama-cpp-python {versions['llama-cpp-python']}",
-            f"* rounds of a measure: {kept} kept, {len(turns) - kept} dropped (bandwidth changed by more than 10 %)",
+            f"* rounds of a measure: {kept} kept, {why}",
             f"* flash attention of llama.cpp, as was better for it: {self.flash()}",
             f"* made on {self.raw['date']} by `{self.raw['command']}`",
             *(f"* left out of {peer}: {why}" for peer, left in self.raw["left_out"].items() for why in left.values()),

@@ -1,11 +1,15 @@
 """What must hold without measuring anything: `python3 -m unittest discover benches/peers`."""
 
 import os
+import subprocess
+import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
-from measure import DEEP, EIGHT, LLAMA, ONE, WHIT, LlamaBench, Turns, better_settings
+from measure import DEEP, EIGHT, LLAMA, ONE, WHIT, LlamaBench, Others, Turns, better_settings
 from prepare import Failure, Model
 from table import Report, prefill_weights
 
@@ -61,13 +65,14 @@ class AnotherProgram(unittest.TestCase):
 
 
 class Program:
-    """Measures nothing; its probes see the given bandwidths."""
+    """Measures nothing; its probes see the given bandwidths, and peaks if there are some."""
 
-    def __init__(self, name, bandwidths=()):
-        self.name, self.bandwidths, self.kept = name, list(bandwidths), 0
+    def __init__(self, name, bandwidths=(), peaks=()):
+        self.name, self.bandwidths, self.peaks, self.kept = name, list(bandwidths), list(peaks), 0
 
     def probe(self):
-        return {"read_bandwidth_gb_per_second": self.bandwidths.pop(0), "int8_peak_gop_per_second": 1000.0}
+        peak = self.peaks.pop(0) if self.peaks else 1000.0
+        return {"read_bandwidth_gb_per_second": self.bandwidths.pop(0), "int8_peak_gop_per_second": peak}
 
     def measure(self, _model, _run):
         return {"decode": 1.0}
@@ -76,19 +81,41 @@ class Program:
         self.kept += 1
 
 
+@mock.patch.object(Others, "share", lambda _: ATurn.others)
 class ATurn(unittest.TestCase):
+    others = 0.0
+
     def test_is_dropped_where_bandwidth_changed(self):
         whit, llama = Program(WHIT, [50, 52, 54, 50, 60, 50]), Program(LLAMA)
         turns = Turns(whit, llama, [])
-        self.assertTrue(turns.take(MODEL, ONE, 1))
-        self.assertFalse(turns.take(MODEL, ONE, 2))
+        self.assertIsNone(turns.take(MODEL, ONE, 1))
+        self.assertEqual(turns.take(MODEL, ONE, 2), "bandwidth changed")
         self.assertEqual((turns.kept(MODEL, ONE), len(turns.taken), llama.kept), (1, 2, 1))
         self.assertEqual([turn["values"][WHIT]["probe"] for turn in turns.taken], [0, 1])
+
+    def test_is_dropped_where_the_processors_were_not_its_own(self):
+        turns = Turns(Program(WHIT, [50] * 6, [1000, 1000, 880, 1000, 1000, 1000]), Program(LLAMA), [])
+        self.assertEqual(turns.take(MODEL, ONE, 1), "int8 peak changed")
+        with mock.patch.object(ATurn, "others", 0.2):
+            self.assertEqual(turns.take(MODEL, ONE, 2), "others used the processors")
 
     def test_takes_for_each_measure_the_better_setting(self):
         on, off = {"decode": 50, "prefill": 200, "resident": 9}, {"decode": 40, "prefill": 220, "resident": 8}
         found = {"on": on, "off": off}
         self.assertEqual(better_settings(found), {"decode": "on", "prefill": "off", "resident": "off"})
+
+
+class TheProcessorTime(unittest.TestCase):
+    def test_of_others_is_seen_and_ones_own_is_not(self):
+        others = Others()
+        subprocess.run([sys.executable, "-c", "sum(range(10_000_000))"], check=True)
+        own = others.now()[1] - others.start[1]
+        stranger = subprocess.Popen([sys.executable, "-c", "sum(range(10_000_000))"])
+        # Not waited for by `resource` as long as it runs.
+        time.sleep(0.2)
+        seen = others.now()[1] - others.start[1] - own
+        stranger.wait()
+        self.assertGreater(seen, 0.05)
 
 
 class TheTable(unittest.TestCase):
@@ -98,7 +125,7 @@ class TheTable(unittest.TestCase):
             "shape": MODEL.shape,
             "format": MODEL.format,
             "run": "one",
-            "kept": kept,
+            "dropped": None if kept else "bandwidth changed",
             "probes": [{"bandwidth": 50e9, "peak": 1e12}] * 3,
             "values": {WHIT: whit, LLAMA: llama},
         }
