@@ -141,7 +141,7 @@ impl Engine {
         let plan = plan(checkpoint, spec, options)?;
         let mut team = Team::new(options.threads).map_err(|error| EngineError::Option(error.to_string()))?;
         let sizes = sizes(options, plan.context);
-        let mut planned = Weights::planned(checkpoint);
+        let mut planned = Weights::planned(checkpoint, spec, options.weights);
         compile(spec, &mut planned, sizes)?;
         let copies = options.packed_copies.as_ref();
         let loaded = packed_copy::load(checkpoint, planned.into_wanted(), copies, &mut team, progress)?;

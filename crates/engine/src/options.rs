@@ -1,5 +1,7 @@
 //! How a model is loaded, and what that takes.
 
+use whit_kernels::Format;
+
 use crate::PackedCopies;
 
 /// What a caller may choose when a model is loaded.
@@ -13,6 +15,8 @@ pub struct Options {
     pub memory: Option<u64>,
     /// How keys and values are kept.
     pub kv_format: KvFormat,
+    /// How the matrices are kept that a checkpoint stores as floats. Matrices it stores quantised stay as they are.
+    pub weights: WeightFormat,
     /// Rows (tokens of all sequences together) of one forward pass.
     pub batch_rows: usize,
     /// Sequences of full context the KV cache has room for.
@@ -30,6 +34,7 @@ impl Default for Options {
             context: None,
             memory: None,
             kv_format: KvFormat::F16,
+            weights: WeightFormat::AsIs,
             batch_rows: 512,
             sequences: 1,
             packed_copies: None,
@@ -60,6 +65,51 @@ pub enum KvFormat {
     Q8,
     /// Single precision, 4 bytes a value.
     F32,
+}
+
+/// How the matrices are kept that a checkpoint stores as floats. Norms, biases, the routers of experts, and the table that tokens are
+/// looked up in, stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightFormat {
+    /// As they are stored.
+    AsIs,
+    /// Q4_K; where rows are not whole blocks of 256 weights, Q4_0. The vocabulary head as [`WeightFormat::Q6`].
+    Q4,
+    /// Q6_K; where rows are not whole blocks of 256 weights, Q8_0.
+    Q6,
+    /// Q8_0.
+    Q8,
+    /// bfloat16.
+    Bf16,
+}
+
+/// What a matrix is for, as far as its format hangs on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MatrixUse {
+    /// Between the embedding and the head.
+    Body,
+    /// Gives the logits: what it loses is lost in every token's choice.
+    Head,
+    /// Chooses experts: a small matrix, and another choice is another answer.
+    Router,
+}
+
+impl WeightFormat {
+    /// The format in which a matrix that is `stored` so, with rows of `cols` weights, is kept. Rows that are no whole blocks of
+    /// any wanted format stay as they are.
+    pub(crate) fn of(self, stored: Format, cols: usize, matrix: MatrixUse) -> Format {
+        if !stored.is_float() || matrix == MatrixUse::Router {
+            return stored;
+        }
+        let wanted: &[Format] = match (self, matrix) {
+            (WeightFormat::AsIs, _) => &[],
+            (WeightFormat::Q4, MatrixUse::Body) => &[Format::Q4_K, Format::Q4_0],
+            (WeightFormat::Q4, _) | (WeightFormat::Q6, _) => &[Format::Q6_K, Format::Q8_0],
+            (WeightFormat::Q8, _) => &[Format::Q8_0],
+            (WeightFormat::Bf16, _) => &[Format::BF16],
+        };
+        wanted.iter().copied().find(|format| format.row_bytes(cols).is_some()).unwrap_or(stored)
+    }
 }
 
 impl From<KvFormat> for whit_kernels::program::KvFormat {

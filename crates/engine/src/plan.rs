@@ -47,8 +47,9 @@ pub(crate) fn plan(checkpoint: &Checkpoint, spec: &DecoderSpec, options: &Option
     let threads = options.threads.unwrap_or_else(topology::default_threads);
     // Compiled without weights, a program tells to the byte what it will take.
     let plan = |context: usize| -> Result<MemoryPlan, EngineError> {
-        let mut weights = Weights::planned(checkpoint);
+        let mut weights = Weights::planned(checkpoint, spec, options.weights);
         let compiled = compile(spec, &mut weights, sizes(options, context))?;
+        weights.check_format()?;
         let block_bytes = compiled.kv.block_bytes() as u64;
         let blocks = (blocks_per_sequence(context) as u64).saturating_mul(options.sequences as u64);
         if blocks > u64::from(u32::MAX) {

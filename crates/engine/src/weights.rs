@@ -1,19 +1,23 @@
 //! From tensors of a checkpoint to what the kernels compute with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use whit_kernels::program::Table;
-use whit_kernels::{ALIGNMENT, AlignedBytes, Format, PackError, PackedMatrix, SharedBytes, Team};
-use whit_model::spec::{Linear, Rows, TensorRef};
-use whit_model::{Checkpoint, ModelError, Tensor};
+use whit_kernels::{ALIGNMENT, AlignedBytes, Format, PackError, PackedMatrix, SharedBytes, Stored, Team};
+use whit_model::spec::{FeedForward, Linear, Rows, TensorRef};
+use whit_model::{Checkpoint, DecoderSpec, ModelError, Tensor};
 
-use crate::EngineError;
+use crate::options::MatrixUse;
 use crate::packed_copy::ContentHash;
+use crate::{EngineError, WeightFormat};
 
 /// Reads tensors; or, to plan, only looks at their shapes.
 pub(crate) struct Weights<'a> {
     checkpoint: &'a Checkpoint,
+    format: WeightFormat,
+    /// What the matrices are for that are not between the embedding and the head.
+    uses: HashMap<&'a TensorRef, MatrixUse>,
     packed: Option<&'a Packed>,
     matrices: HashMap<TensorRef, PackedMatrix>,
     wanted: Vec<Wanted>,
@@ -23,7 +27,10 @@ pub(crate) struct Weights<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub tensor: TensorRef,
+    /// As it is packed.
     pub format: Format,
+    /// As the checkpoint has it.
+    pub stored: Format,
     pub rows: usize,
     pub cols: usize,
     /// First byte.
@@ -64,7 +71,8 @@ impl Packed {
             }
             let row_of = |row| source_row(&matrix.tensor.rows, row);
             let out = &mut bytes[matrix.at..matrix.end()];
-            PackedMatrix::pack_into(team, matrix.format, tensor.bytes, matrix.rows, matrix.cols, &row_of, out)
+            let source = Stored { format: tensor.format, bytes: tensor.bytes };
+            PackedMatrix::pack_into(team, matrix.format, source, matrix.rows, matrix.cols, &row_of, out)
                 .map_err(|error| bad_weights(checkpoint, &tensor, &error))?;
             // Packed once, the source is not looked at again: memory must not hold both.
             checkpoint.release(tensor.name);
@@ -97,13 +105,34 @@ impl Packed {
 
 impl<'a> Weights<'a> {
     /// To plan: nothing is read, matrices have shapes only, vectors are zeros.
-    pub fn planned(checkpoint: &'a Checkpoint) -> Weights<'a> {
-        Weights { checkpoint, packed: None, matrices: HashMap::new(), wanted: vec![] }
+    pub fn planned(checkpoint: &'a Checkpoint, spec: &'a DecoderSpec, format: WeightFormat) -> Weights<'a> {
+        let routers = spec.layers.iter().filter_map(|layer| match &layer.feed_forward {
+            FeedForward::Experts { router, .. } => Some((&router.weight, MatrixUse::Router)),
+            _ => None,
+        });
+        let uses = routers.chain([(&spec.head.linear.weight, MatrixUse::Head)]).collect();
+        Weights { checkpoint, format, uses, packed: None, matrices: HashMap::new(), wanted: vec![] }
     }
 
     /// To run, with the matrices that planning found to be wanted.
     pub fn packed(checkpoint: &'a Checkpoint, packed: &'a Packed) -> Weights<'a> {
-        Weights { checkpoint, packed: Some(packed), matrices: packed.matrices(), wanted: vec![] }
+        let (format, uses) = (WeightFormat::AsIs, HashMap::new());
+        Weights { checkpoint, format, uses, packed: Some(packed), matrices: packed.matrices(), wanted: vec![] }
+    }
+
+    /// That there is something to do for whoever asked for another format than the checkpoint's.
+    pub fn check_format(&self) -> Result<(), EngineError> {
+        let stored: BTreeSet<Format> = self.wanted.iter().map(|wanted| wanted.stored).collect();
+        if self.format == WeightFormat::AsIs || stored.iter().any(|format| format.is_float()) {
+            return Ok(());
+        }
+        let names: Vec<&str> = stored.iter().map(|format| format.name()).collect();
+        Err(EngineError::Option(format!(
+            "{}: the weights are quantised already ({}), and --weights is for those stored as floats: leave it out, or give it \
+             the model this one was made from",
+            self.checkpoint.path.display(),
+            names.join(", ")
+        )))
     }
 
     /// Bytes of all matrices asked for so far.
@@ -131,8 +160,11 @@ impl<'a> Weights<'a> {
         // Sizes come from the file: no sum of them may wrap.
         let end = self.wanted.last().map_or(0, Wanted::end);
         let at = end.checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX);
-        self.wanted.push(Wanted { tensor: linear.weight.clone(), format: tensor.format, rows, cols, at });
-        let matrix = PackedMatrix::planned(tensor.format, rows, cols);
+        let stored = tensor.format;
+        let matrix_use = self.uses.get(&linear.weight).copied().unwrap_or(MatrixUse::Body);
+        let format = self.format.of(stored, cols, matrix_use);
+        self.wanted.push(Wanted { tensor: linear.weight.clone(), format, stored, rows, cols, at });
+        let matrix = PackedMatrix::planned(format, rows, cols);
         self.matrices.insert(linear.weight.clone(), matrix.clone());
         Ok(matrix)
     }
@@ -201,6 +233,7 @@ impl<'a> Weights<'a> {
 fn bad_weights(checkpoint: &Checkpoint, tensor: &Tensor, error: &PackError) -> ModelError {
     let mend = match error {
         PackError::NotFinite { .. } => AGAIN,
+        PackError::Encode { .. } => "load it with --weights as-is",
         _ => "the file does not fit its own configuration",
     };
     malformed(checkpoint, tensor, format!("{error}; {mend}"))

@@ -17,6 +17,6 @@ pub use format::Format;
 pub use isa::{Isa, IsaError};
 pub use math::Activation;
 pub use matmul::Activations;
-pub use matrix::{LAYOUT_VERSION, PackError, PackedMatrix};
+pub use matrix::{LAYOUT_VERSION, PackError, PackedMatrix, Stored};
 pub use memory::{ALIGNMENT, AlignedBytes, SharedBytes};
 pub use team::{Team, TeamError, Worker};

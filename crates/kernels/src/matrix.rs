@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::format::Format;
+use crate::format::{EncodeError, Format};
+use crate::isa::Isa;
 use crate::matmul::Activations;
 use crate::memory::{AlignedBytes, SharedBytes};
 use crate::simd::LANES;
@@ -21,6 +22,15 @@ pub struct PackedMatrix {
     data: SharedBytes,
     /// Where in `data` it starts.
     at: usize,
+}
+
+/// Weights as a checkpoint has them: rows one after the other.
+#[derive(Clone, Copy)]
+pub struct Stored<'a> {
+    /// How they lie there.
+    pub format: Format,
+    /// Whole rows.
+    pub bytes: &'a [u8],
 }
 
 /// A matrix that cannot be packed.
@@ -47,6 +57,14 @@ pub enum PackError {
     /// There is no memory for the packed copy.
     #[error("no memory for {0} bytes of packed weights")]
     Memory(usize),
+    /// The weights are to be of another format than they are stored in, and cannot be.
+    #[error("row {row}: {error}")]
+    Encode {
+        /// The row (of the packed matrix).
+        row: usize,
+        /// Why not.
+        error: EncodeError,
+    },
     /// A value is not a finite number.
     #[error("row {row} holds a value that is not a finite number")]
     NotFinite {
@@ -76,45 +94,62 @@ impl PackedMatrix {
     ) -> Result<PackedMatrix, PackError> {
         let bytes = PackedMatrix::packed_bytes(format, rows, cols);
         let mut data = AlignedBytes::try_zeroed(bytes).ok_or(PackError::Memory(bytes))?;
+        let source = Stored { format, bytes: source };
         PackedMatrix::pack_into(team, format, source, rows, cols, row_of, &mut data)?;
         Ok(PackedMatrix { format, rows, cols, data: Arc::new(data), at: 0 })
     }
 
-    /// Packs the rows `row_of(0), row_of(1), .. row_of(rows - 1)` of `source`, which holds rows of `cols` weights of `format`
-    /// one after the other, into `out`, [`PackedMatrix::packed_bytes`] long. The team shares the work.
+    /// Packs the rows `row_of(0), row_of(1), .. row_of(rows - 1)` of `source`, rows of `cols` weights, into `out`,
+    /// [`PackedMatrix::packed_bytes`] long. Weights stored in another format are rounded to `format` ([`Format::encode`]). The team
+    /// shares the work.
     ///
     /// # Errors
-    /// [`PackError`] if the shape does not fit, or a weight (or a block's scale) is NaN or infinite.
+    /// [`PackError`] if the shape does not fit, a weight (or a block's scale) is NaN or infinite, or cannot be rounded to `format`.
     ///
     /// # Panics
     /// If `out` is of another length.
     pub fn pack_into(
         team: &mut Team,
         format: Format,
-        source: &[u8],
+        source: Stored,
         rows: usize,
         cols: usize,
         row_of: &(dyn Fn(usize) -> usize + Sync),
         out: &mut [u8],
     ) -> Result<(), PackError> {
         assert_eq!(out.len(), PackedMatrix::packed_bytes(format, rows, cols), "room for the packed matrix");
-        let row_bytes =
-            format.row_bytes(cols).ok_or(PackError::Columns { cols, format, block_len: format.block_len() })?;
-        let source_rows = source.len().checked_div(row_bytes).unwrap_or(0);
+        let bytes_of_row = |format: Format| {
+            format.row_bytes(cols).ok_or(PackError::Columns { cols, format, block_len: format.block_len() })
+        };
+        let (row_bytes, source_row_bytes) = (bytes_of_row(format)?, bytes_of_row(source.format)?);
+        let source_rows = source.bytes.len().checked_div(source_row_bytes).unwrap_or(0);
         if let Some(row) = (0..rows).map(row_of).find(|&row| row >= source_rows) {
-            return Err(PackError::Row { row, bytes: source.len() });
+            return Err(PackError::Row { row, bytes: source.bytes.len() });
         }
         let panel_bytes = PackedMatrix::packed_bytes(format, LANES, cols);
-        let bad_row = std::sync::Mutex::new(None::<usize>);
+        let isa = team.isa();
+        let first_error = std::sync::Mutex::new(None::<(usize, EncodeError)>);
         team.for_each_chunk(out, panel_bytes, &|panel, out| {
-            if let Err(row) = pack_panel(format, source, row_bytes, rows, row_of, panel, out) {
-                let mut bad = bad_row.lock().unwrap_or_else(|e| e.into_inner());
-                *bad = Some(bad.map_or(row, |b| b.min(row)));
+            let source_row = |row: usize| &source.bytes[row_of(row) * source_row_bytes..][..source_row_bytes];
+            let rows = panel * LANES..rows.min((panel + 1) * LANES);
+            let packed = if format == source.format {
+                pack_panel(format, rows.clone().map(source_row), row_bytes, out)
+            } else {
+                encode_rows(isa, format, source.format, rows.clone().map(source_row), cols)
+                    .and_then(|encoded| pack_panel(format, encoded.chunks_exact(row_bytes), row_bytes, out))
+            };
+            if let Err((row, error)) = packed {
+                let row = rows.start + row;
+                let mut first = first_error.lock().unwrap_or_else(|e| e.into_inner());
+                if first.as_ref().is_none_or(|(before, _)| row < *before) {
+                    *first = Some((row, error));
+                }
             }
         });
-        match bad_row.into_inner().unwrap_or_else(|e| e.into_inner()) {
-            Some(row) => Err(PackError::NotFinite { row }),
+        match first_error.into_inner().unwrap_or_else(|e| e.into_inner()) {
             None => Ok(()),
+            Some((row, EncodeError::NotFinite)) => Err(PackError::NotFinite { row }),
+            Some((row, error)) => Err(PackError::Encode { row, error }),
         }
     }
 
@@ -166,16 +201,32 @@ impl PackedMatrix {
     }
 }
 
-/// Packs one panel; `Err` is a row with a value that is not finite.
-fn pack_panel(
+/// The rows of one panel, rounded from format `from` to `format`. `Err` has the row that is of no use, counted from the panel's first.
+fn encode_rows<'s>(
+    isa: Isa,
     format: Format,
-    source: &[u8],
+    from: Format,
+    rows: impl Iterator<Item = &'s [u8]>,
+    cols: usize,
+) -> Result<Vec<u8>, (usize, EncodeError)> {
+    let mut values = vec![0f32; cols];
+    let mut encoded = Vec::new();
+    for (index, row) in rows.enumerate() {
+        from.decode(row, &mut values);
+        let at = encoded.len();
+        encoded.resize(at + format.row_bytes(cols).unwrap_or(0), 0);
+        format.encode(isa, &values, &mut encoded[at..]).map_err(|error| (index, error))?;
+    }
+    Ok(encoded)
+}
+
+/// Packs one panel of the rows given, sixteen or fewer. `Err` is as that of [`encode_rows`].
+fn pack_panel<'s>(
+    format: Format,
+    rows: impl Iterator<Item = &'s [u8]>,
     row_bytes: usize,
-    rows: usize,
-    row_of: &(dyn Fn(usize) -> usize + Sync),
-    panel: usize,
     out: &mut [u8],
-) -> Result<(), usize> {
+) -> Result<(), (usize, EncodeError)> {
     let p = format.packing();
     // A packed block may span several source blocks, and the last one of a row may be cut short.
     let (take, block_bytes) = match p.activations {
@@ -184,16 +235,16 @@ fn pack_panel(
     };
     let zeros = vec![0u8; take];
     let mut short: [Vec<u8>; LANES] = std::array::from_fn(|_| Vec::new());
-    let source_row = |lane: usize| {
-        let row = panel * LANES + lane;
-        (row < rows).then(|| &source[row_of(row) * row_bytes..][..row_bytes])
-    };
-    if let Some(lane) = (0..LANES).find(|&lane| source_row(lane).is_some_and(|bytes| !format.is_finite(bytes))) {
-        return Err(panel * LANES + lane);
+    let mut sources: [Option<&[u8]>; LANES] = [None; LANES];
+    for (lane, (source, row)) in sources.iter_mut().zip(rows).enumerate() {
+        if !format.is_finite(row) {
+            return Err((lane, EncodeError::NotFinite));
+        }
+        *source = Some(row);
     }
     for (b, out) in out.chunks_exact_mut(block_bytes).enumerate() {
-        for (lane, short) in short.iter_mut().enumerate() {
-            if let Some(bytes) = source_row(lane) {
+        for (source, short) in sources.iter().zip(&mut short) {
+            if let Some(bytes) = source {
                 let rest = &bytes[b * take..];
                 if rest.len() < take {
                     short.clear();
@@ -202,7 +253,7 @@ fn pack_panel(
                 }
             }
         }
-        let lanes: [&[u8]; LANES] = std::array::from_fn(|lane| match source_row(lane) {
+        let lanes: [&[u8]; LANES] = std::array::from_fn(|lane| match sources[lane] {
             None => &zeros[..],
             Some(bytes) => bytes.get(b * take..(b + 1) * take).unwrap_or(&short[lane]),
         });

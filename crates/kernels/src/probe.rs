@@ -8,7 +8,7 @@ use crate::activations::{GROUP, QuantiseRows, QuantisedRow};
 use crate::format::Format;
 use crate::isa::Kernel;
 use crate::matmul::{Activations, Multiply};
-use crate::matrix::PackedMatrix;
+use crate::matrix::{PackedMatrix, Stored};
 use crate::memory::{AlignedBytes, round_up};
 use crate::simd::{LANES, Simd};
 use crate::team::Team;
@@ -117,7 +117,8 @@ impl Product {
         const SAMPLE: usize = 64;
         let source = format.some_rows(SAMPLE, cols)?;
         let mut sample = vec![0; PackedMatrix::packed_bytes(format, SAMPLE, cols)];
-        PackedMatrix::pack_into(team, format, &source, SAMPLE, cols, &|row| row, &mut sample).ok()?;
+        let source = Stored { format, bytes: &source };
+        PackedMatrix::pack_into(team, format, source, SAMPLE, cols, &|row| row, &mut sample).ok()?;
         let copies = bytes.div_ceil(sample.len());
         let mut data = AlignedBytes::try_zeroed(copies * sample.len())?;
         team.for_each_chunk(&mut data, sample.len(), &|_, chunk| chunk.copy_from_slice(&sample));

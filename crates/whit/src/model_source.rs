@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use whit_engine::{Engine, KvFormat, Options, WeightsSource};
+use whit_engine::{Engine, KvFormat, Options, WeightFormat, WeightsSource};
 use whit_model::{Checkpoint, DecoderSpec, Tokenizer};
 
 use crate::failure::bad_input;
@@ -28,8 +28,23 @@ pub struct LoadArgs {
     /// How keys and values are kept: 2, 2, 1 or 4 bytes each
     #[arg(long, value_name = "FORMAT", default_value = "f16")]
     pub kv: Kv,
+    /// How the matrices of a checkpoint in floats are kept: rounded to about 4, 6 or 8 bits a weight, to bfloat16, or as they are
+    #[arg(long, value_name = "FORMAT", default_value = "as-is")]
+    pub weights: Weights,
     #[command(flatten)]
     pub cache: CacheArgs,
+}
+
+/// The values of `--weights`.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Weights {
+    Q4,
+    Q6,
+    Q8,
+    Bf16,
+    #[default]
+    AsIs,
 }
 
 /// The values of `--kv`.
@@ -52,11 +67,19 @@ impl LoadArgs {
             Kv::Q8 => KvFormat::Q8,
             Kv::F32 => KvFormat::F32,
         };
+        let weights = match self.weights {
+            Weights::Q4 => WeightFormat::Q4,
+            Weights::Q6 => WeightFormat::Q6,
+            Weights::Q8 => WeightFormat::Q8,
+            Weights::Bf16 => WeightFormat::Bf16,
+            Weights::AsIs => WeightFormat::AsIs,
+        };
         Options {
             threads: self.threads,
             context,
             memory: self.memory,
             kv_format,
+            weights,
             packed_copies: self.cache.copies(),
             ..Options::default()
         }

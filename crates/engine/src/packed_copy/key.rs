@@ -68,7 +68,8 @@ pub(super) fn shape(wanted: &[Wanted], isa: Isa) -> Digest {
     fields.number(u64::from(LAYOUT_VERSION));
     fields.bytes(std::env::consts::ARCH.as_bytes());
     fields.bytes(isa.name().as_bytes());
-    for Wanted { tensor: TensorRef { name, rows: choice }, format, rows, cols, at } in wanted {
+    // What a matrix is stored as is part of the content.
+    for Wanted { tensor: TensorRef { name, rows: choice }, format, stored: _, rows, cols, at } in wanted {
         fields.bytes(name.as_bytes());
         fields.bytes(format.name().as_bytes());
         let choice = match choice {
@@ -200,8 +201,14 @@ mod tests {
 
     #[test]
     fn each_fact_of_a_matrix_counts() {
-        let matrix =
-            Wanted { tensor: TensorRef::all("a"), format: whit_kernels::Format::Q8_0, rows: 32, cols: 64, at: 0 };
+        let matrix = Wanted {
+            tensor: TensorRef::all("a"),
+            format: whit_kernels::Format::Q8_0,
+            stored: whit_kernels::Format::F32,
+            rows: 32,
+            cols: 64,
+            at: 0,
+        };
         let change = |edit: &dyn Fn(&mut Wanted)| {
             let mut changed = matrix.clone();
             edit(&mut changed);

@@ -1,5 +1,6 @@
 //! IEEE 754 half precision, little endian.
 
+use super::encode::{Encode, encode_blocks};
 use super::{Description, Format};
 use crate::matmul::{Activations, FloatFormat, Packing, multiply_float, pack_columns};
 use crate::simd::{LANES, Simd};
@@ -12,8 +13,21 @@ pub(super) const DESCRIPTION: Description = Description {
     block_bytes: 2,
     f16_scales: &[],
     decode_block: |b, out| out[0] = half::f16::from_le_bytes([b[0], b[1]]).to_f32(),
+    encode: Some(encode_blocks::<Encoder>),
     packing: &PACKING,
 };
+
+struct Encoder;
+
+impl Encode for Encoder {
+    const BLOCK_LEN: usize = 1;
+    const BLOCK_BYTES: usize = 2;
+
+    #[inline(always)]
+    fn block(values: &[f32], out: &mut [u8]) {
+        out.copy_from_slice(&half::f16::from_f32(values[0]).to_le_bytes());
+    }
+}
 
 /// Column by column, sixteen rows each.
 const PACKING: Packing = Packing {

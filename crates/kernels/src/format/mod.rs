@@ -5,6 +5,7 @@
 //! registers. Adding a format touches that file and the table below.
 
 mod bf16;
+mod encode;
 mod f16;
 mod f32;
 mod iq4_nl;
@@ -24,7 +25,10 @@ mod q8_0;
 mod tq1_0;
 mod tq2_0;
 
-use crate::matmul::Packing;
+pub use encode::EncodeError;
+
+use crate::isa::Isa;
+use crate::matmul::{Activations, Packing};
 
 /// A tensor type of the GGUF format, named as ggml names it.
 ///
@@ -62,6 +66,8 @@ struct Description {
     block_bytes: usize,
     /// Decodes one block of `block_bytes` bytes into `block_len` values.
     decode_block: fn(&[u8], &mut [f32]),
+    /// Encodes whole blocks of finite numbers; `None` where whit only reads.
+    encode: Option<fn(Isa, &[f32], &mut [u8])>,
     /// Where in a block its half-precision scales lie: all that can be NaN or infinite in it (see [`Format::is_finite`]).
     f16_scales: &'static [usize],
     /// How the matrix kernels use it.
@@ -193,6 +199,30 @@ impl Format {
         for (block, values) in bytes.chunks_exact(d.block_bytes).zip(out.chunks_exact_mut(d.block_len)) {
             (d.decode_block)(block, values);
         }
+    }
+
+    /// Whether weights are single numbers, as they were trained, and not codes that share a scale.
+    pub fn is_float(self) -> bool {
+        self.packing().activations == Activations::Float
+    }
+
+    /// Rounds `values` to this format: whole blocks into `out`, of the bytes that [`Format::decode`] takes. The bytes are the
+    /// same on every instruction set.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if a value is not finite or beyond the format's range, or if whit does not write the format.
+    ///
+    /// # Panics
+    /// As [`Format::decode`].
+    pub fn encode(self, isa: Isa, values: &[f32], out: &mut [u8]) -> Result<(), EncodeError> {
+        let d = self.description();
+        assert_eq!(Some(out.len()), self.row_bytes(values.len()), "room for {} {} weights", values.len(), d.name);
+        let encode = d.encode.ok_or(EncodeError::NotWritten(self))?;
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(EncodeError::NotFinite);
+        }
+        encode(isa, values, out);
+        if self.is_finite(out) { Ok(()) } else { Err(EncodeError::OutOfRange(self)) }
     }
 }
 

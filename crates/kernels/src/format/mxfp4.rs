@@ -21,6 +21,7 @@ pub(super) const DESCRIPTION: Description = Description {
     block_bytes: 17,
     f16_scales: &[],
     decode_block: decode,
+    encode: None,
     packing: &PACKING,
 };
 

@@ -23,6 +23,7 @@ pub(super) const DESCRIPTION: Description = Description {
     block_bytes: 84,
     f16_scales: &[80, 82],
     decode_block: decode,
+    encode: None,
     packing: &PACKING,
 };
 

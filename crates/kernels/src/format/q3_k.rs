@@ -23,6 +23,7 @@ pub(super) const DESCRIPTION: Description = Description {
     block_bytes: 110,
     f16_scales: &[108],
     decode_block: decode,
+    encode: None,
     packing: &PACKING,
 };
 

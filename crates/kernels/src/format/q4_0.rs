@@ -7,6 +7,7 @@
 //!
 //! `w = d * (q - 8)`
 
+use super::encode::{Encode, best_scale, encode_blocks, nearest, reciprocal, round_to_f16};
 use super::planes::{GroupCodes, nibbles, pack_bits, plane_bytes};
 use super::{Description, Format, f16_at};
 use crate::matmul::{Activations, IntegerFormat, Packing, multiply_integer};
@@ -20,6 +21,7 @@ pub(super) const DESCRIPTION: Description = Description {
     block_bytes: 18,
     f16_scales: &[0],
     decode_block: decode,
+    encode: Some(encode_blocks::<Encoder>),
     packing: &PACKING,
 };
 
@@ -33,6 +35,25 @@ fn decode(block: &[u8], out: &mut [f32]) {
 /// The sixteen numbers' halves, in the order of the weights.
 fn codes(block: &[u8]) -> [u8; 32] {
     std::array::from_fn(|i| block[2 + i % 16] >> (i / 16 * 4) & 0xf)
+}
+
+struct Encoder;
+
+impl Encode for Encoder {
+    const BLOCK_LEN: usize = 32;
+    const BLOCK_BYTES: usize = 18;
+
+    #[inline(always)]
+    fn block(values: &[f32], out: &mut [u8]) {
+        let d = round_to_f16(best_scale(values, 8.0));
+        out[..2].copy_from_slice(&d.to_le_bytes());
+        let inverse = reciprocal(d.to_f32());
+        let code = |value: f32| nearest(value * inverse, -8.0, 7.0) as i8 as u8 ^ 8;
+        let (low, high) = values.split_at(16);
+        for (out, (low, high)) in out[2..].iter_mut().zip(low.iter().zip(high)) {
+            *out = code(*low) & 0xf | code(*high) << 4;
+        }
+    }
 }
 
 /// Two groups: the sixteen rows' `d` of each, then the nibbles.

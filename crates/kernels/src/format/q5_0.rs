@@ -21,6 +21,7 @@ pub(super) const DESCRIPTION: Description = Description {
     block_bytes: 22,
     f16_scales: &[0],
     decode_block: decode,
+    encode: None,
     packing: &PACKING,
 };
 

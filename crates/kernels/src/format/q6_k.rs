@@ -10,6 +10,7 @@
 //!
 //! `w = d * scale * (q - 32)`
 
+use super::encode::{Encode, best_scale, encode_blocks, extreme, nearest, reciprocal, round_to_f16};
 use super::planes::{GroupCodes, nibbles, pack_bits, plane_bytes, with_pairs_above_nibbles};
 use super::{Description, Format, f16_at};
 use crate::matmul::{Activations, IntegerFormat, Packing, multiply_integer};
@@ -23,6 +24,7 @@ pub(super) const DESCRIPTION: Description = Description {
     block_bytes: 210,
     f16_scales: &[208],
     decode_block: decode,
+    encode: Some(encode_blocks::<Encoder>),
     packing: &PACKING,
 };
 
@@ -44,6 +46,37 @@ fn codes(block: &[u8], group: usize) -> [u8; 32] {
         let high = block[128 + half * 32 + i] >> (j / 32 * 2) & 3;
         low | high << 4
     })
+}
+
+struct Encoder;
+
+impl Encode for Encoder {
+    const BLOCK_LEN: usize = 256;
+    const BLOCK_BYTES: usize = 210;
+
+    /// A scale for each group that fits it best, then the codes that fit what is left of the scales in eight bits.
+    #[inline(always)]
+    fn block(values: &[f32], out: &mut [u8]) {
+        out.fill(0);
+        let mut scales = [0f32; 16];
+        for (scale, group) in scales.iter_mut().zip(values.chunks_exact(16)) {
+            *scale = best_scale(group, 32.0);
+        }
+        let d = round_to_f16(extreme(&scales) / -128.0);
+        out[208..].copy_from_slice(&d.to_le_bytes());
+        let (d, inverse) = (d.to_f32(), reciprocal(d.to_f32()));
+        for (group, (scale, values)) in scales.iter().zip(values.chunks_exact(16)).enumerate() {
+            let scale = nearest(scale * inverse, -128.0, 127.0);
+            out[192 + group] = scale as i8 as u8;
+            let inverse = reciprocal(d * scale);
+            let (half, j) = (group / 8, group % 8 * 16);
+            for (i, value) in values.iter().enumerate() {
+                let code = (nearest(value * inverse, -32.0, 31.0) + 32.0) as u8;
+                out[half * 64 + j % 64 + i] |= (code & 0xf) << (j / 64 * 4);
+                out[128 + half * 32 + j % 32 + i] |= (code >> 4) << (j / 32 * 2);
+            }
+        }
+    }
 }
 
 /// The sixteen rows' `d`, scales half group by half group, then nibbles and planes of the two high bits.

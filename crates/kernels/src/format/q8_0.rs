@@ -7,6 +7,7 @@
 //!
 //! `w = d * q`
 
+use super::encode::{Encode, encode_blocks, extreme, nearest, reciprocal, round_to_f16};
 use super::planes::{GroupCodes, bytes, pack_bits, plane_bytes};
 use super::{Description, Format, f16_at};
 use crate::matmul::{Activations, IntegerFormat, Packing, multiply_integer};
@@ -20,6 +21,7 @@ pub(super) const DESCRIPTION: Description = Description {
     block_bytes: 34,
     f16_scales: &[0],
     decode_block: decode,
+    encode: Some(encode_blocks::<Encoder>),
     packing: &PACKING,
 };
 
@@ -33,6 +35,24 @@ fn decode(block: &[u8], out: &mut [f32]) {
 /// The numbers, moved up by 128 so that none is negative.
 fn codes(block: &[u8]) -> [u8; 32] {
     std::array::from_fn(|i| block[2 + i] ^ 0x80)
+}
+
+struct Encoder;
+
+impl Encode for Encoder {
+    const BLOCK_LEN: usize = 32;
+    const BLOCK_BYTES: usize = 34;
+
+    /// The largest weight becomes 127 or -127.
+    #[inline(always)]
+    fn block(values: &[f32], out: &mut [u8]) {
+        let d = round_to_f16(extreme(values).abs() / 127.0);
+        out[..2].copy_from_slice(&d.to_le_bytes());
+        let inverse = reciprocal(d.to_f32());
+        for (out, value) in out[2..].iter_mut().zip(values) {
+            *out = nearest(value * inverse, -127.0, 127.0) as i8 as u8;
+        }
+    }
 }
 
 /// Two groups: the sixteen rows' `d` of each, then whole bytes, moved up by 128.

@@ -25,6 +25,7 @@ pub(super) const DESCRIPTION: Description = Description {
     block_bytes: 54,
     f16_scales: &[52],
     decode_block: decode,
+    encode: None,
     packing: &PACKING,
 };
 

@@ -21,6 +21,7 @@ pub(super) const DESCRIPTION: Description = Description {
     block_bytes: 66,
     f16_scales: &[64],
     decode_block: decode,
+    encode: None,
     packing: &PACKING,
 };
 
