@@ -7,6 +7,41 @@ use crate::engine::{Engine, Work};
 use crate::plan::{MAX_LOGITS, blocks_per_sequence};
 use crate::sampler::log_sum_exp;
 
+/// How two models foresee one token.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Compared {
+    /// Natural-log probability that the model gives it.
+    pub log_likelihood: f64,
+    /// That of the reference.
+    pub reference_log_likelihood: f64,
+    /// Kullback-Leibler divergence of the model's distribution over the next token from the reference's, in nats:
+    /// `sum p ln(p / q)`, with `p` the reference's.
+    pub kl_divergence: f64,
+    /// Whether both hold the same token for the likeliest.
+    pub same_top: bool,
+}
+
+impl Compared {
+    fn of(reference: &[f32], logits: &[f32], next: usize) -> Compared {
+        let (reference_total, total) = (log_sum_exp(reference), log_sum_exp(logits));
+        let ln_p = |id: usize| f64::from(reference[id]) - reference_total;
+        let ln_q = |id: usize| f64::from(logits[id]) - total;
+        let kl_divergence: f64 = (0..logits.len()).map(|id| ln_p(id).exp() * (ln_p(id) - ln_q(id))).sum();
+        Compared {
+            log_likelihood: ln_q(next),
+            reference_log_likelihood: ln_p(next),
+            // Rounding can take it below zero.
+            kl_divergence: kl_divergence.max(0.0),
+            same_top: likeliest(reference) == likeliest(logits),
+        }
+    }
+}
+
+/// The first of the largest.
+fn likeliest(logits: &[f32]) -> usize {
+    (1..logits.len()).fold(0, |best, id| if logits[id] > logits[best] { id } else { best })
+}
+
 impl Engine {
     /// Logits at positions of `tokens`, run in chunks of at most `chunk` tokens: `each(position, logits)`. At every position, if
     /// chunks are no longer than 64; else at the last 64 of each.
@@ -53,6 +88,53 @@ impl Engine {
             }
         })?;
         Ok(likelihoods)
+    }
+
+    /// Runs `tokens` through this model and through `reference`, beside each other, so that of neither more than a few logits are
+    /// kept: `each` hears how they foresee the token after position `from`, and after each later one but the last. Independent of any
+    /// request.
+    ///
+    /// # Errors
+    /// As [`Engine::logits`], of either; or if the two give logits of different vocabularies.
+    pub fn compare(
+        &mut self,
+        reference: &mut Engine,
+        tokens: &[u32],
+        from: usize,
+        each: &mut dyn FnMut(Compared),
+    ) -> Result<(), EngineError> {
+        self.check_tokens(tokens)?;
+        reference.check_tokens(tokens)?;
+        let blocks = self.take_blocks(tokens.len())?;
+        let result = reference.take_blocks(tokens.len()).and_then(|reference_blocks| {
+            let chunk = MAX_LOGITS.min(self.model.max_tokens).min(reference.model.max_tokens);
+            let result = tokens.chunks(chunk).enumerate().try_for_each(|(index, rows)| {
+                let position = index * chunk;
+                // Those whose next token is known.
+                let wanted = position.max(from)..(position + rows.len()).min(tokens.len() - 1);
+                let logits = (position + rows.len()).saturating_sub(wanted.start).min(rows.len());
+                let first = position + rows.len() - logits;
+                let work = |blocks| [Work { tokens: rows, position, blocks, logits }];
+                self.model.run(&mut self.team, work(&blocks))?;
+                reference.model.run(&mut reference.team, work(&reference_blocks))?;
+                for at in wanted {
+                    let (these, those) = (self.model.logits(at - first), reference.model.logits(at - first));
+                    if these.len() != those.len() {
+                        return Err(EngineError::Request(format!(
+                            "logits for {} tokens and for {} cannot be compared: the models have different vocabularies",
+                            these.len(),
+                            those.len()
+                        )));
+                    }
+                    each(Compared::of(those, these, tokens[at + 1] as usize));
+                }
+                Ok(())
+            });
+            reference.pool.release(&reference_blocks);
+            result
+        });
+        self.pool.release(&blocks);
+        result
     }
 
     /// Seconds of `steps` steps that each decode one token for `batch` sequences already `depth` tokens long; for benchmarks.
@@ -155,5 +237,24 @@ impl Engine {
             return Err(EngineError::Request("the KV cache has no room beside what is running".into()));
         }
         Ok(std::iter::from_fn(|| self.pool.take()).take(needed).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn divergence_is_that_of_the_formula() {
+        // p = (1/2, 1/4, 1/4), q = (1/4, 1/4, 1/2); a constant added to all logits changes nothing.
+        let ln = |shares: [f32; 3], more: f32| shares.map(|share| share.ln() + more);
+        let compared = Compared::of(&ln([0.5, 0.25, 0.25], 3.0), &ln([0.25, 0.25, 0.5], -1.0), 2);
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} is not {b}");
+        close(compared.kl_divergence, 0.25 * 2f64.ln());
+        close(compared.log_likelihood, 0.5f64.ln());
+        close(compared.reference_log_likelihood, 0.25f64.ln());
+        assert!(!compared.same_top);
+        let same = Compared::of(&[1.0, 2.0], &[1.0, 2.0], 0);
+        assert!(same.same_top && same.kl_divergence == 0.0);
     }
 }

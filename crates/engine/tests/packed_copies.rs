@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use common::{load, logits};
 use tempfile::TempDir;
-use whit_engine::{Engine, Options, PackedCopies, WeightsSource};
+use whit_engine::{Engine, Options, PackedCopies, WeightFormat, WeightsSource};
 use whit_model::Checkpoint;
 
 const MODELS: [&str; 4] = ["pocket", "pocket-f16.gguf", "pocket-q8_0.gguf", "pocket-q4_0.gguf"];
@@ -77,6 +77,25 @@ fn the_second_start_maps_the_copy_and_computes_the_same_bits() {
     assert_eq!(copies.clear().unwrap().0, MODELS.len());
     assert_eq!((names(&copies).len(), copies.list().len()), (0, 0));
     assert_eq!(copies.clear().unwrap(), (0, 0));
+}
+
+#[test]
+fn copies_of_one_model_rounded_to_different_formats_are_kept_apart() {
+    let (_scratch, copies) = copies();
+    let formats = [WeightFormat::AsIs, WeightFormat::Bf16, WeightFormat::Q8, WeightFormat::Q4]
+        .map(|weights| move |threads| Options { weights, ..options(threads, None) });
+    let expected = formats.map(|options| bits(&mut load(&fixture("pocket-f16.gguf"), options(1)).unwrap()));
+    for source in [WeightsSource::Packed, WeightsSource::Copy] {
+        for (options, expected) in formats.iter().zip(&expected) {
+            let options = Options { packed_copies: Some(copies.clone()), ..options(3) };
+            let mut engine = load(&fixture("pocket-f16.gguf"), options).unwrap();
+            assert_eq!(*engine.weights_source(), source);
+            assert!(bits(&mut engine) == *expected);
+        }
+    }
+    assert_eq!(copies.list().len(), formats.len());
+    // None of them computes the same.
+    assert!((1..formats.len()).all(|i| !expected[..i].contains(&expected[i])));
 }
 
 #[test]

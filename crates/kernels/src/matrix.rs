@@ -283,4 +283,19 @@ mod tests {
         });
         assert_eq!((LAYOUT_VERSION, format!("{all:016x}").as_str()), (1, "5e17b2436f7dfdfe"));
     }
+
+    /// If this fails, weights are rounded to other codes than before: as above.
+    #[test]
+    fn a_layout_version_names_one_rounding() {
+        let mut team = Team::new(Some(1)).unwrap();
+        let source = Format::F32.some_rows(19, 512).unwrap();
+        let source = Stored { format: Format::F32, bytes: &source };
+        let formats = [Format::BF16, Format::Q4_0, Format::Q4_K, Format::Q6_K, Format::Q8_0];
+        let all = formats.into_iter().fold(0xcbf2_9ce4_8422_2325, |all, format| {
+            let mut packed = vec![0; PackedMatrix::packed_bytes(format, 19, 512)];
+            PackedMatrix::pack_into(&mut team, format, source, 19, 512, &|row| row, &mut packed).unwrap();
+            digest(all, &packed)
+        });
+        assert_eq!((LAYOUT_VERSION, format!("{all:016x}").as_str()), (1, ""));
+    }
 }

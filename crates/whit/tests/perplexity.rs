@@ -55,3 +55,38 @@ fn what_cannot_be_scored_is_refused() {
     let (_folder, binary) = file([b'a', 0xff]);
     whit(["perplexity", &model, "--file", &binary]).refused(2, &["not UTF-8 text (byte 1)"]);
 }
+
+#[test]
+fn what_rounding_weights_costs_is_said_beside_it() {
+    let wanted = &expected()["perplexity"];
+    let (_folder, text) = file(wanted["text"].as_str().expect("text"));
+    let (float, q4) = (fixture("pocket-f16.gguf"), fixture("pocket-q4_0.gguf"));
+    let (float, q4) = (float.to_string_lossy(), q4.to_string_lossy());
+    let context = wanted["context"].to_string();
+    let run = |args: &[&str]| whit(["perplexity", "--file", &text, "--context", &context].iter().chain(args));
+    let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+
+    let plain = run(&[&float, "--json"]).json();
+    for args in [&[&*float, "--weights", "q4", "--compare", "--json"][..], &[&*q4, "--compare", &float, "--json"]] {
+        let report = run(args).json();
+        let (other, cost) = (&report["compare"], &report["compare"]["cost"]);
+        assert_eq!(other["model"], *float);
+        assert_eq!(report["tokens_scored"], other["tokens_scored"]);
+        assert!((number(&other["perplexity"]) - number(&plain["perplexity"])).abs() < 1e-3);
+        let (difference, ratio) = (number(&cost["perplexity_difference"]), number(&cost["perplexity_ratio"]));
+        assert!((number(&report["perplexity"]) - number(&other["perplexity"]) - difference).abs() < 1e-9);
+        assert!((number(&report["perplexity"]) / number(&other["perplexity"]) - ratio).abs() < 1e-9);
+        assert!(number(&cost["mean_kl_divergence"]) > 0.0);
+        assert!((0.0..=1.0).contains(&number(&cost["same_top_token_share"])));
+    }
+    let same = run(&[&float, "--compare", &fixture("pocket-f16.gguf").to_string_lossy(), "--json"]).json();
+    let cost = &same["compare"]["cost"];
+    assert_eq!((number(&cost["mean_kl_divergence"]), number(&cost["same_top_token_share"])), (0.0, 1.0));
+
+    let said = run(&[&float, "--weights", "q8", "--compare"]).stdout();
+    for line in ["perplexity ", "compared with ", "cost ", "KL divergence ", "same top token "] {
+        assert!(said.contains(line), "{said}");
+    }
+    run(&[&float, "--compare"]).refused(2, &["nothing to compare", "--weights"]);
+    run(&[&q4, "--weights", "q4", "--compare"]).refused(2, &["quantised already (Q4_0)"]);
+}
