@@ -42,7 +42,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default=shared / "data/weights/babyllama.gguf", help="a Llama in F32")
     parser.add_argument("--text", type=Path, default=shared / "data/text/war-and-peace.txt")
     parser.add_argument("--context", type=int, default=256, help="tokens of a window [default: 256]")
-    parser.add_argument("--chunks", type=int, default=200, help="windows [default: 200]")
+    parser.add_argument("--chunks", type=int, default=100, help="windows [default: 100]")
     parser.add_argument("--type", choices=TYPES, action="append", help="may be repeated [default: all]")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep what was measured there")
@@ -205,17 +205,26 @@ def measure_llama(quantised: Path, floats: Path, windows, threads: int) -> dict:
         rows = np.arange(len(scored))
         losses.append([-ln_q[rows, scored], -ln_p[rows, scored]])
         divergences.append((np.exp(ln_p) * (ln_p - ln_q)).sum(axis=1))
-    perplexity, of_floats = np.exp(np.concatenate(losses, axis=1).mean(axis=1))
+    losses, divergences = np.concatenate(losses, axis=1), np.concatenate(divergences)
+    perplexity, of_floats = np.exp(losses.mean(axis=1))
+
+    def error(values):
+        return float(values.std() / math.sqrt(len(values) - 1))
+
     return {
         "perplexity": float(perplexity),
         "floats": float(of_floats),
-        "kl_divergence": float(np.concatenate(divergences).mean()),
-        "tokens_scored": sum(map(len, divergences)),
+        # Of the difference: both files find the same tokens hard.
+        "error": error(perplexity * losses[0] - of_floats * losses[1]),
+        "kl_divergence": float(divergences.mean()),
+        "kl_error": error(divergences),
+        "tokens_scored": len(divergences),
     }
 
 
-def measure_whit(whit: Path, quantised: Path, floats: Path, arguments: argparse.Namespace) -> dict:
-    command = [whit, "perplexity", quantised, "--compare", floats, "--file", arguments.text, "--json"]
+def measure_whit(whit: Path, files: tuple[Path, Path], text: Path, arguments: argparse.Namespace) -> dict:
+    quantised, floats = files
+    command = [whit, "perplexity", quantised, "--compare", floats, "--file", text, "--json"]
     command += ["--context", str(arguments.context), "--chunks", str(arguments.chunks), "--cache-size", "none"]
     report = json.loads(call(command, "whit cannot score the text"))
     cost = report["compare"]["cost"]
@@ -224,17 +233,29 @@ def measure_whit(whit: Path, quantised: Path, floats: Path, arguments: argparse.
         "floats": report["compare"]["perplexity"],
         "error": cost["perplexity_difference_standard_error"],
         "kl_divergence": cost["mean_kl_divergence"],
+        "kl_error": cost["mean_kl_divergence_standard_error"],
         "tokens_scored": report["tokens_scored"],
     }
 
 
-def cut_windows(path: Path, arguments: argparse.Namespace):
+def write_text(model: Path, arguments: argparse.Namespace, path: Path) -> None:
+    """As much of the text as is read, without what the vocabulary cannot say: llama.cpp ends the process over that."""
+    tokens = set(gguf.GGUFReader(model).fields["tokenizer.ggml.tokens"].contents())
+    text = arguments.text.read_text()
+    if "<0x00>" not in tokens:
+        text = text.replace("\n", " ")
+        text = "".join(character for character in text if character.replace(" ", "\u2581") in tokens)
+    # A token is seldom longer than eight characters.
+    path.write_text(text[: 8 * arguments.chunks * arguments.context])
+
+
+def cut_windows(path: Path, text_path: Path, arguments: argparse.Namespace):
     """The text's tokens, as llama.cpp's perplexity and whit's cut them."""
     params = llama.llama_model_default_params()
     params.vocab_only = True
     model = llama.llama_model_load_from_file(str(path).encode(), params)
     vocabulary = llama.llama_model_get_vocab(model)
-    text = arguments.text.read_bytes()
+    text = text_path.read_bytes()
     tokens = (ctypes.c_int32 * (len(text) + 2))()
     count = llama.llama_tokenize(vocabulary, text, len(text), tokens, len(tokens), True, False)
     windows = min(count // arguments.context, arguments.chunks)
@@ -252,7 +273,9 @@ def measure(arguments: argparse.Namespace, whit: Path) -> dict:
     padded = Padded(arguments.model)
     floats = folder / "F32.gguf"
     padded.write(floats, lambda _, values: values)
-    windows = cut_windows(floats, arguments)
+    text = folder / "text.txt"
+    write_text(arguments.model, arguments, text)
+    windows = cut_windows(floats, text, arguments)
     results = {}
     for name in arguments.type or TYPES:
         say(name)
@@ -260,7 +283,7 @@ def measure(arguments: argparse.Namespace, whit: Path) -> dict:
         write_type(padded, floats, name, quantised)
         write_decoded(padded, quantised, decoded)
         result = {
-            "whit": measure_whit(whit, quantised, decoded, arguments),
+            "whit": measure_whit(whit, (quantised, decoded), text, arguments),
             "llama.cpp": measure_llama(quantised, decoded, windows, arguments.threads),
         }
         scored = {program["tokens_scored"] for program in result.values()}
@@ -278,13 +301,17 @@ def measure(arguments: argparse.Namespace, whit: Path) -> dict:
 
 
 def holds(whit: dict, peer: dict) -> str:
-    """Whether whit is no further from floats than the peer: in perplexity, but for what chance does to it, and in divergence."""
-    ours, theirs = abs(whit["perplexity"] - whit["floats"]), abs(peer["perplexity"] - peer["floats"])
-    if ours <= theirs and whit["kl_divergence"] <= peer["kl_divergence"]:
+    """Whether whit is no further from floats than the peer, in perplexity and in divergence; or only as far as chance goes."""
+
+    def distances(program: dict) -> list:
+        return [abs(program["perplexity"] - program["floats"]), program["kl_divergence"]]
+
+    ahead = [theirs - ours for ours, theirs in zip(distances(whit), distances(peer), strict=True)]
+    if min(ahead) >= 0:
         return "yes"
-    if ours <= theirs + 2 * whit["error"] and whit["kl_divergence"] <= peer["kl_divergence"]:
-        return "yes, within the error"
-    return "**no**"
+    errors = [math.hypot(whit[key], peer[key]) for key in ("error", "kl_error")]
+    chance = all(by >= -2 * error for by, error in zip(ahead, errors, strict=True))
+    return "within the error" if chance else "**no**"
 
 
 def table(results: dict) -> str:
@@ -298,9 +325,9 @@ def table(results: dict) -> str:
             f"{whit['perplexity']:.4f}",
             f"{whit['perplexity'] - whit['floats']:+.4f} ± {whit['error']:.4f}",
             f"{peer['perplexity']:.4f}",
-            f"{peer['perplexity'] - peer['floats']:+.4f}",
-            f"{whit['kl_divergence']:.2e}",
-            f"{peer['kl_divergence']:.2e}",
+            f"{peer['perplexity'] - peer['floats']:+.4f} ± {peer['error']:.4f}",
+            f"{whit['kl_divergence']:.2e} ± {whit['kl_error']:.0e}",
+            f"{peer['kl_divergence']:.2e} ± {peer['kl_error']:.0e}",
             holds(whit, peer),
         ])  # fmt: skip
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
