@@ -100,23 +100,25 @@ pub(super) fn sums<const N: usize>(values: &[f32], terms: impl Fn(f32) -> [f32; 
 }
 
 /// The scale, of either sign, for which `scale * code` with codes of `-levels` to `levels - 1` comes nearest to the weights: the
-/// squares of the differences, each times its weight's square, have the least sum.
+/// squares of the differences, larger weights counting for more, have the least sum.
 #[inline(always)]
 pub(super) fn best_scale(values: &[f32], levels: f32) -> f32 {
     let extreme = extreme(values);
     if extreme.abs() < TOO_SMALL {
         return 0.0;
     }
+    // From here on in units of the extreme: no square overflows.
     let unit = 1.0 / extreme;
+    let [squares] = sums(values, |value| [(value * unit) * (value * unit)]);
+    let size = (squares / values.len() as f32).sqrt();
     let (mut best, mut most) = (0f32, 0f32);
     for step in -9..=9 {
         // The extreme's code: about that of the largest size there is, which is negative.
         let code_of_extreme = -(levels + 0.1 * step as f32);
         let [code_x, code2] = sums(values, |value| {
-            // Of a size of 1 at most: no square overflows.
             let x = value * unit;
             let code = nearest(x * code_of_extreme, -levels, levels - 1.0);
-            let weight = x * x;
+            let weight = size + x.abs();
             [weight * code * x, weight * code * code]
         });
         // What the best scale for these codes takes off the sum of squares.

@@ -12,10 +12,16 @@ pub(super) const DESCRIPTION: Description = Description {
     block_len: 1,
     block_bytes: 2,
     f16_scales: &[],
-    decode_block: |b, out| out[0] = half::f16::from_le_bytes([b[0], b[1]]).to_f32(),
+    decode_block: decode,
     encode: Some(encode_blocks::<Encoder>),
     packing: &PACKING,
 };
+
+fn decode(bytes: &[u8], out: &mut [f32]) {
+    for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+        *out = half::f16::from_le_bytes(*bytes).to_f32();
+    }
+}
 
 struct Encoder;
 

@@ -12,10 +12,16 @@ pub(super) const DESCRIPTION: Description = Description {
     block_len: 1,
     block_bytes: 4,
     f16_scales: &[],
-    decode_block: |b, out| out[0] = f32::from_le_bytes([b[0], b[1], b[2], b[3]]),
+    decode_block: decode,
     encode: Some(encode_blocks::<Encoder>),
     packing: &PACKING,
 };
+
+fn decode(bytes: &[u8], out: &mut [f32]) {
+    for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+        *out = f32::from_le_bytes(*bytes);
+    }
+}
 
 struct Encoder;
 

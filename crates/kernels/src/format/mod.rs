@@ -56,6 +56,9 @@ pub enum Format {
     TQ2_0,
 }
 
+/// Encodes whole blocks of finite numbers with an instruction set.
+type EncodeBlocks = fn(Isa, &[f32], &mut [u8]);
+
 /// What one format's file says of itself; the rows of [`TABLE`].
 struct Description {
     format: Format,
@@ -64,10 +67,10 @@ struct Description {
     ggml_type: u32,
     block_len: usize,
     block_bytes: usize,
-    /// Decodes one block of `block_bytes` bytes into `block_len` values.
+    /// Decodes one block of `block_bytes` bytes into `block_len` values; where a block is a single number, as many as there are.
     decode_block: fn(&[u8], &mut [f32]),
-    /// Encodes whole blocks of finite numbers; `None` where whit only reads.
-    encode: Option<fn(Isa, &[f32], &mut [u8])>,
+    /// `None` where whit only reads.
+    encode: Option<EncodeBlocks>,
     /// Where in a block its half-precision scales lie: all that can be NaN or infinite in it (see [`Format::is_finite`]).
     f16_scales: &'static [usize],
     /// How the matrix kernels use it.
@@ -196,6 +199,9 @@ impl Format {
             out.len(),
             d.name
         );
+        if d.block_len == 1 {
+            return (d.decode_block)(bytes, out);
+        }
         for (block, values) in bytes.chunks_exact(d.block_bytes).zip(out.chunks_exact_mut(d.block_len)) {
             (d.decode_block)(block, values);
         }

@@ -128,11 +128,9 @@ fn best_scale_and_min(values: &[f32]) -> (f32, f32) {
         if base > 0.0 {
             (scale, base) = (codes_x / codes2, 0.0);
         }
-        let [error] = sums(values, |value| {
-            let x = value * unit;
-            let difference = scale * code(x) + base - x;
-            [weight(x) * difference * difference]
-        });
+        // The sum of squares that remain, but for that of the weights, multiplied out.
+        let error =
+            scale * (scale * codes2 + 2.0 * (base * codes - codes_x)) + base * (base * weights - 2.0 * weights_x);
         if error < least && scale > 0.0 {
             (best, least) = ((scale, -base), error);
         }
