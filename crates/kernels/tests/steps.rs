@@ -192,7 +192,11 @@ fn every_step_gives_the_same_bits_everywhere() {
                 assert_eq!(run(isa, threads, shape, chunk, 0), twin, "{isa:?}, {threads} threads, chunks of {chunk}");
             }
             for threads in [1, 2] {
-                assert_eq!(run(isa, threads, shape, 8, 16), twin[16..], "{isa:?}, {threads} threads, two chunks unasked");
+                assert_eq!(
+                    run(isa, threads, shape, 8, 16),
+                    twin[16..],
+                    "{isa:?}, {threads} threads, two chunks unasked"
+                );
             }
         }
     }
