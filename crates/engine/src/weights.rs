@@ -190,12 +190,16 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// The embedding table, left where it is.
+    /// The embedding table: the head's matrix, if that is packed from the same weights; else left where it is.
     pub fn table(&self, reference: &TensorRef, cols: usize) -> Result<Table, ModelError> {
         let tensor = self.checkpoint.tensor(&reference.name)?;
         self.check_cols(&tensor, cols)?;
         if reference.rows != Rows::All {
             return Err(self.malformed(&tensor, "an embedding is a whole tensor".into()));
+        }
+        let of_head = self.packed.and_then(|_| self.matrices.get(reference));
+        if let Some(matrix) = of_head.filter(|matrix| matrix.format() == tensor.format && matrix.cols() == cols) {
+            return Ok(Table::of_packed(matrix.clone()));
         }
         if self.packed.is_some_and(|packed| !packed.is_checked(&tensor)) && !tensor.format.is_finite(tensor.bytes) {
             return Err(self.malformed(&tensor, format!("holds a value that is not a finite number; {AGAIN}")));

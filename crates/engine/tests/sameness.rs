@@ -4,8 +4,11 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{generate, load, logits};
-use whit_engine::{Engine, Event, KvFormat, Options, Request, RequestId, Sampling, Speculation};
+use common::{folder, generate, load, logits};
+use whit_engine::{
+    Engine, Event, KvFormat, Options, Request, RequestId, Sampling, Speculation, Usage, WeightFormat,
+};
+use whit_model::{Checkpoint, DecoderSpec, Tokenizer};
 
 /// The repository's own model, float and quantised.
 fn models() -> Vec<PathBuf> {
@@ -187,6 +190,114 @@ fn guessing_ahead_changes_no_token_and_saves_steps() {
                     assert!(saved > 10, "{}: only {saved} guesses came true", model.display());
                 }
             }
+        }
+    }
+}
+
+/// Tokens with the log-probabilities of the whole vocabulary at each, all bits of them.
+type Answer = Vec<(u32, Vec<(u32, u32)>)>;
+
+/// Runs the first request with the others beside it, and gives its answer, and what it took.
+fn answer(engine: &mut Engine, request: &Request, others: &[Request]) -> (Answer, Usage) {
+    // The others first, so that the request joins what is already running.
+    for other in others {
+        engine.submit(other.clone()).unwrap();
+    }
+    let mut id = None;
+    let (mut answer, mut usage) = (Vec::new(), None);
+    while !engine.is_idle() {
+        let step = engine.step(|event| match event {
+            Event::Token { request, id: token, logprobs, .. } if Some(request) == id => {
+                let top = &logprobs.expect("they were asked for").top;
+                answer.push((token, top.iter().map(|(id, logprob)| (*id, logprob.to_bits())).collect()));
+            }
+            Event::Finished { request, usage: took, .. } if Some(request) == id => usage = Some(took),
+            _ => {}
+        });
+        step.unwrap();
+        if id.is_none() {
+            id = Some(engine.submit(request.clone()).unwrap());
+        }
+    }
+    (answer, usage.expect("it ends"))
+}
+
+#[test]
+#[ignore = "needs models and a text from ../shared"]
+fn real_text_has_the_same_logits_in_any_company_chunks_threads_cache_and_with_guesses() {
+    let weights = folder("WHIT_WEIGHTS", "../shared/data/weights");
+    let fixtures = folder("WHIT_FIXTURES", "../shared/fixtures");
+    let text = std::fs::read_to_string(folder("WHIT_TEXT", "../shared/data/text/war-and-peace.txt"));
+    let text = text.expect("set WHIT_TEXT");
+    // A trained Llama with its own tokenizer; windows that slide and norms after each part; experts.
+    let models = [weights.join("babyllama.gguf"), fixtures.join("gemma3"), fixtures.join("qwen3_moe")];
+    for (model, format) in models.iter().flat_map(|model| {
+        [WeightFormat::Q4, WeightFormat::Q8, WeightFormat::Bf16].map(|format| (model, format))
+    }) {
+        let name = format!("{} in {format:?}", model.file_name().unwrap().display());
+        let checkpoint = Checkpoint::open(model).unwrap();
+        let vocab = DecoderSpec::from_checkpoint(&checkpoint).unwrap().vocab_size;
+        let tokens: Vec<u32> = match Tokenizer::from_checkpoint(&checkpoint) {
+            Ok(tokenizer) => tokenizer.encode(&text[3000..9000], false, false).unwrap(),
+            // These models take bytes for tokens.
+            Err(_) => text.bytes().map(|byte| u32::from(byte) % vocab as u32).collect(),
+        };
+        // More rows at once than a tile, a span of the attention or a piece of the products has.
+        let long = &tokens[..570];
+        let engine = |threads, sequences, speculation| {
+            let context = Some(640);
+            load(model, Options { context, weights: format, speculation, ..options(threads, sequences) }).unwrap()
+        };
+        let mut one = engine(1, 1, Speculation::Off);
+        let reference = logits(&mut one, long, 1);
+        let request = |start: usize, length: usize, most: usize| Request {
+            max_tokens: Some(most),
+            logprobs: Some(vocab),
+            ..Request::new(tokens[start..start + length].to_vec())
+        };
+        // A prompt in two pieces of a step, the second of which gives the logits.
+        let asked = request(20, 530, 24);
+        let (want, _) = answer(&mut one, &asked, &[]);
+        assert_eq!(want.len(), 24, "{name}");
+
+        for threads in 1..=4 {
+            let mut many = engine(threads, 64, Speculation::Off);
+            for chunk in [4, 8, 23, 512] {
+                let mut compared = 0;
+                let each = &mut |position: usize, row: &[f32]| {
+                    let same = row.iter().zip(&reference[position]).all(|(a, b)| a.to_bits() == b.to_bits());
+                    assert!(same, "{name}: {threads} threads, chunks of {chunk}, position {position}");
+                    compared += 1;
+                };
+                many.logits(long, chunk, each).unwrap();
+                assert!(compared > 100);
+            }
+            // So many that steps have 1 to 64 sequences, coming and going.
+            let beside = [0, 1, 3, 7, 63][threads.min(4)..].iter().chain(&[63]);
+            for &others in beside {
+                let others: Vec<Request> = (0..others).map(|i| request(7 * i, 1 + i % 40, 1 + i * 5 % 60)).collect();
+                let (got, _) = answer(&mut many, &asked, &others);
+                assert!(got == want, "{name}: {threads} threads, {} others", others.len());
+            }
+        }
+
+        // What the same engine said before is found again, and a part of it by who begins alike.
+        let mut cached = engine(2, 2, Speculation::Off);
+        let short = request(20, 300, 8);
+        let (first, none) = answer(&mut cached, &short, &[]);
+        let (again, all) = answer(&mut cached, &short, &[]);
+        let (longer, some) = answer(&mut cached, &asked, &[]);
+        assert!(first == again && longer == want, "{name}: from the cache");
+        assert!(none.cached_tokens == 0 && all.cached_tokens >= 256 && some.cached_tokens >= 256, "{name}");
+
+        // A text that comes back, so that there is something to guess; the guesses are right now and then.
+        let mut repeated = request(20, 100, 150);
+        repeated.prompt = repeated.prompt.repeat(2);
+        let (want, _) = answer(&mut one, &repeated, &[]);
+        for (threads, speculation) in [(1, Speculation::Always), (2, Speculation::Always), (2, Speculation::Auto)] {
+            let (got, usage) = answer(&mut engine(threads, 4, speculation), &repeated, &[request(0, 9, 80)]);
+            assert!(got == want, "{name}: {threads} threads, guessing {speculation:?}");
+            println!("{name}: {threads} threads, guessing {speculation:?}: {} came true", usage.guessed_right);
         }
     }
 }

@@ -6,6 +6,7 @@
 //! worked on together, never the order within one, so an output has the same bits in a batch of 1 and of 512.
 
 mod many;
+mod unpack;
 
 use std::ops::Range;
 
@@ -13,6 +14,8 @@ use crate::activations::{GROUP, QuantisedRow, TileRow, tile_of};
 use crate::isa::{Isa, Kernel};
 use crate::simd::{LANES, LARGEST_ROW_TILE, Simd};
 use crate::topology::reads_ahead_well;
+
+pub(crate) use unpack::{unpack_float, unpack_integer};
 
 /// How a format computes: the table entry that `format/*.rs` fill in.
 pub(crate) struct Packing {
@@ -25,6 +28,8 @@ pub(crate) struct Packing {
     /// Packs one block. Each of the sixteen slices is that row's share of the source (`block_cols` weights, zero bytes where
     /// the matrix ends); the last one is the block's `block_bytes` bytes. Float formats take all columns at once.
     pub pack_block: fn(&[&[u8]; LANES], &mut [u8]),
+    /// Decodes a row of a packed panel: its number among the sixteen, and room for as many weights as it has.
+    pub unpack_row: fn(Isa, &[u8], usize, &mut [f32]),
     /// Multiplies.
     ///
     /// # Safety

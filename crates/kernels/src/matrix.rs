@@ -190,6 +190,16 @@ impl PackedMatrix {
     pub fn activations(&self) -> Activations {
         self.format.packing().activations
     }
+    /// Decodes row `row`, its `cols` weights.
+    ///
+    /// # Panics
+    /// If there is no such row, or the weights are not there, or `out` is not [`PackedMatrix::cols`] long.
+    pub fn decode_row(&self, isa: Isa, row: usize, out: &mut [f32]) {
+        assert!(row < self.rows && out.len() == self.cols, "row {row} of {} x {}", self.rows, self.cols);
+        let panel_bytes = PackedMatrix::packed_bytes(self.format, LANES, self.cols);
+        let panel = &self.data()[row / LANES * panel_bytes..][..panel_bytes];
+        (self.format.packing().unpack_row)(isa, panel, row % LANES, out);
+    }
     pub(crate) fn data(&self) -> &[u8] {
         &(*self.data).as_ref()[self.at..][..self.bytes()]
     }

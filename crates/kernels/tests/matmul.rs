@@ -185,6 +185,26 @@ fn instruction_sets_batches_and_threads_give_the_same_bits() {
 }
 
 #[test]
+fn a_row_of_a_packed_matrix_decodes_to_what_was_packed() {
+    for format in Format::all() {
+        let cols = if format.block_len() == 256 { 768 } else { 96 };
+        let rows = 40;
+        let weights = random_matrix(format, rows, cols, &mut Random(7));
+        let mut want = vec![0f32; rows * cols];
+        format.decode(&weights, &mut want);
+        let packed = PackedMatrix::pack(&mut Team::new(Some(1)).unwrap(), format, &weights, rows, cols, &|row| row);
+        let packed = packed.unwrap();
+        for isa in Isa::available() {
+            let mut got = vec![0f32; cols];
+            for (row, want) in want.chunks_exact(cols).enumerate() {
+                packed.decode_row(isa, row, &mut got);
+                assert_eq!(got, want, "{format}, row {row}, {isa:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_weight_that_is_not_finite_is_refused_with_its_row() {
     let mut team = Team::new(Some(2)).unwrap();
     for format in Format::all() {

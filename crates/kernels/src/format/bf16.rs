@@ -2,7 +2,7 @@
 
 use super::encode::{Encode, encode_blocks};
 use super::{Description, Format};
-use crate::matmul::{Activations, FloatFormat, Packing, multiply_float, pack_columns};
+use crate::matmul::{Activations, FloatFormat, Packing, multiply_float, pack_columns, unpack_float};
 use crate::simd::{LANES, Simd};
 
 pub(super) const DESCRIPTION: Description = Description {
@@ -41,6 +41,7 @@ const PACKING: Packing = Packing {
     block_cols: 1,
     block_bytes: Packed::BYTES * LANES,
     pack_block: pack_columns::<Packed>,
+    unpack_row: unpack_float::<Packed>,
     multiply: multiply_float::<Packed>,
 };
 

@@ -10,7 +10,7 @@
 
 use super::planes::{GroupCodes, lookup, nibbles, pack_bits, plane_bytes};
 use super::{Description, Format};
-use crate::matmul::{Activations, IntegerFormat, Packing, multiply_integer};
+use crate::matmul::{Activations, IntegerFormat, Packing, multiply_integer, unpack_integer};
 use crate::simd::{LANES, Simd};
 
 pub(super) const DESCRIPTION: Description = Description {
@@ -54,6 +54,7 @@ const PACKING: Packing = Packing {
     block_cols: Packed::BLOCK_COLS,
     block_bytes: Packed::BLOCK_BYTES,
     pack_block: pack,
+    unpack_row: unpack_integer::<Packed>,
     multiply: multiply_integer::<Packed>,
 };
 

@@ -10,7 +10,7 @@
 use super::encode::{Encode, best_scale, encode_blocks, nearest, reciprocal, round_to_f16};
 use super::planes::{GroupCodes, nibbles, pack_bits, plane_bytes};
 use super::{Description, Format, f16_at};
-use crate::matmul::{Activations, IntegerFormat, Packing, multiply_integer};
+use crate::matmul::{Activations, IntegerFormat, Packing, multiply_integer, unpack_integer};
 use crate::simd::{LANES, Simd};
 
 pub(super) const DESCRIPTION: Description = Description {
@@ -62,6 +62,7 @@ const PACKING: Packing = Packing {
     block_cols: Packed::BLOCK_COLS,
     block_bytes: Packed::BLOCK_BYTES,
     pack_block: pack,
+    unpack_row: unpack_integer::<Packed>,
     multiply: multiply_integer::<Packed>,
 };
 
