@@ -140,7 +140,7 @@ impl Engine {
     ) -> Result<Engine, EngineError> {
         let plan = plan(checkpoint, spec, options)?;
         let mut team = Team::new(options.threads).map_err(|error| EngineError::Option(error.to_string()))?;
-        let sizes = sizes(options, plan.context);
+        let sizes = sizes(options, plan.batch_rows, plan.context);
         let mut planned = Weights::planned(checkpoint, spec, options.weights);
         compile(spec, &mut planned, sizes)?;
         let copies = options.packed_copies.as_ref();

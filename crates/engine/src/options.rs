@@ -17,8 +17,8 @@ pub struct Options {
     pub kv_format: KvFormat,
     /// How the matrices are kept that a checkpoint stores as floats. Matrices it stores quantised stay as they are.
     pub weights: WeightFormat,
-    /// Rows (tokens of all sequences together) of one forward pass.
-    pub batch_rows: usize,
+    /// Rows (tokens of all sequences together) of one forward pass. `None`: 512, or 256 where those would take much memory.
+    pub batch_rows: Option<usize>,
     /// Sequences of full context the KV cache has room for.
     pub sequences: usize,
     /// Where packed weights are kept for the next load. `None`: nowhere.
@@ -35,7 +35,7 @@ impl Default for Options {
             memory: None,
             kv_format: KvFormat::F16,
             weights: WeightFormat::AsIs,
-            batch_rows: 512,
+            batch_rows: None,
             sequences: 1,
             packed_copies: None,
             speculation: Speculation::Auto,
@@ -132,6 +132,8 @@ pub struct MemoryPlan {
     pub kv_cache: u64,
     /// Activations, attention scratch, logits.
     pub workspace: u64,
+    /// Rows of one forward pass.
+    pub batch_rows: usize,
     /// Positions a sequence may have.
     pub context: usize,
     /// Set when `context` is less than was asked for or trained for: what it would have been.

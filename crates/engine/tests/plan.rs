@@ -19,7 +19,7 @@ fn open(path: &Path) -> (Checkpoint, DecoderSpec) {
 }
 
 fn check_workspace(path: &Path) {
-    for options in [exact(64), Options { sequences: 4, ..exact(300) }, Options { batch_rows: 16, ..exact(256) }] {
+    for options in [exact(64), Options { sequences: 4, ..exact(300) }, Options { batch_rows: Some(16), ..exact(256) }] {
         let (checkpoint, spec) = open(path);
         let plan = Engine::plan(&checkpoint, &spec, &options).unwrap();
         let engine = Engine::load(&checkpoint, &spec, None, &options, &mut |_, _| {}).unwrap();
@@ -55,6 +55,13 @@ fn the_context_is_shortened_to_fit_and_never_beyond_use() {
     assert_eq!(less.context_wanted, Some(whole.context));
     let Err(EngineError::DoesNotFit(sentence)) = plan(1000) else { panic!("1000 bytes are not enough") };
     assert!(sentence.contains("context of 256") && sentence.contains("1 KiB"), "{sentence}");
+}
+
+#[test]
+fn as_many_rows_at_once_as_are_asked_for_or_fit() {
+    let (checkpoint, spec) = open(&pocket());
+    let rows = |batch_rows| Engine::plan(&checkpoint, &spec, &Options { batch_rows, ..exact(600) }).unwrap().batch_rows;
+    assert_eq!([rows(None), rows(Some(23))], [512, 23]);
 }
 
 #[test]

@@ -5,9 +5,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{folder, generate, load, logits};
-use whit_engine::{
-    Engine, Event, KvFormat, Options, Request, RequestId, Sampling, Speculation, Usage, WeightFormat,
-};
+use whit_engine::{Engine, Event, KvFormat, Options, Request, RequestId, Sampling, Speculation, Usage, WeightFormat};
 use whit_model::{Checkpoint, DecoderSpec, Tokenizer};
 
 /// The repository's own model, float and quantised.
@@ -205,7 +203,7 @@ fn answer(engine: &mut Engine, request: &Request, others: &[Request]) -> (Answer
     }
     let mut id = None;
     let (mut answer, mut usage) = (Vec::new(), None);
-    while !engine.is_idle() {
+    while id.is_none() || !engine.is_idle() {
         let step = engine.step(|event| match event {
             Event::Token { request, id: token, logprobs, .. } if Some(request) == id => {
                 let top = &logprobs.expect("they were asked for").top;
@@ -231,12 +229,16 @@ fn real_text_has_the_same_logits_in_any_company_chunks_threads_cache_and_with_gu
     let text = text.expect("set WHIT_TEXT");
     // A trained Llama with its own tokenizer; windows that slide and norms after each part; experts.
     let models = [weights.join("babyllama.gguf"), fixtures.join("gemma3"), fixtures.join("qwen3_moe")];
-    for (model, format) in models.iter().flat_map(|model| {
-        [WeightFormat::Q4, WeightFormat::Q8, WeightFormat::Bf16].map(|format| (model, format))
-    }) {
+    for (model, format) in models
+        .iter()
+        .flat_map(|model| [WeightFormat::Q4, WeightFormat::Q8, WeightFormat::Bf16].map(|format| (model, format)))
+    {
         let name = format!("{} in {format:?}", model.file_name().unwrap().display());
         let checkpoint = Checkpoint::open(model).unwrap();
-        let vocab = DecoderSpec::from_checkpoint(&checkpoint).unwrap().vocab_size;
+        let mut spec = DecoderSpec::from_checkpoint(&checkpoint).unwrap();
+        // Longer than they were trained for: the same steps, and all sizes of them.
+        spec.context_length = 640;
+        let vocab = spec.vocab_size;
         let tokens: Vec<u32> = match Tokenizer::from_checkpoint(&checkpoint) {
             Ok(tokenizer) => tokenizer.encode(&text[3000..9000], false, false).unwrap(),
             // These models take bytes for tokens.
@@ -245,8 +247,9 @@ fn real_text_has_the_same_logits_in_any_company_chunks_threads_cache_and_with_gu
         // More rows at once than a tile, a span of the attention or a piece of the products has.
         let long = &tokens[..570];
         let engine = |threads, sequences, speculation| {
-            let context = Some(640);
-            load(model, Options { context, weights: format, speculation, ..options(threads, sequences) }).unwrap()
+            let options =
+                Options { weights: format, speculation, batch_rows: Some(512), ..options(threads, sequences) };
+            Engine::load(&checkpoint, &spec, None, &options, &mut |_, _| {}).unwrap()
         };
         let mut one = engine(1, 1, Speculation::Off);
         let reference = logits(&mut one, long, 1);
