@@ -20,7 +20,7 @@ mod weights;
 
 pub use engine::{Engine, StepBytes};
 pub use error::EngineError;
-pub use measure::Compared;
+pub use measure::{ArbitrarySequences, Compared};
 pub use options::{KvFormat, MemoryPlan, Options, Speculation, WeightFormat};
 pub use packed_copy::{PackedCopies, PackedCopy, WeightsSource};
 pub use request::{Event, FinishReason, Request, RequestId, Sampling, TokenLogprob, Usage};

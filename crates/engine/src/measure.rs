@@ -42,6 +42,23 @@ fn likeliest(logits: &[f32]) -> usize {
     (1..logits.len()).fold(0, |best, id| if logits[id] > logits[best] { id } else { best })
 }
 
+/// Sequences that timings start from; see [`Engine::arbitrary_sequences`].
+pub struct ArbitrarySequences {
+    /// Cache blocks of each.
+    blocks: Vec<Vec<u32>>,
+    depth: usize,
+    room: usize,
+}
+
+impl ArbitrarySequences {
+    fn check_room(&self, tokens: usize) -> Result<(), EngineError> {
+        if tokens > self.room {
+            return Err(EngineError::Request(format!("{tokens} tokens: the sequences have room for {}", self.room)));
+        }
+        Ok(())
+    }
+}
+
 impl Engine {
     /// Logits at positions of `tokens`, run in chunks of at most `chunk` tokens: `each(position, logits)`. At every position, if
     /// chunks are no longer than 64; else at the last 64 of each.
@@ -137,67 +154,75 @@ impl Engine {
         result
     }
 
-    /// Seconds of `steps` steps that each decode one token for `batch` sequences already `depth` tokens long; for benchmarks.
-    /// One value per step. The sequences are dropped afterwards.
+    /// `batch` sequences of `depth` arbitrary tokens each, with room for `room` more, for the timings below to start from.
     ///
     /// # Errors
     /// If the context, the cache or a batch has no room for that.
-    pub fn time_decode(&mut self, batch: usize, depth: usize, steps: usize) -> Result<Vec<f64>, EngineError> {
-        let sequences = self.prefilled(batch, depth, steps)?;
-        let mut seconds = Vec::with_capacity(steps);
-        let mut result = Ok(());
-        for step in 0..steps {
-            let tokens: Vec<u32> = (0..batch).map(|i| self.some_token(i, depth + step)).collect();
-            let works = sequences.iter().zip(&tokens).map(|(blocks, token)| Work {
-                tokens: std::slice::from_ref(token),
-                position: depth + step,
-                blocks,
-                logits: 1,
-            });
-            let start = Instant::now();
-            result = self.model.run(&mut self.team, works);
-            if result.is_err() {
-                break;
-            }
-            seconds.push(start.elapsed().as_secs_f64());
-        }
-        sequences.iter().for_each(|blocks| self.pool.release(blocks));
-        result.map(|()| seconds)
-    }
-
-    /// Seconds to prefill `tokens` tokens for each of `batch` sequences already `depth` tokens long; for benchmarks.
-    ///
-    /// # Errors
-    /// If the context, the cache or a batch has no room for that.
-    pub fn time_prefill(&mut self, batch: usize, depth: usize, tokens: usize) -> Result<f64, EngineError> {
-        let sequences = self.prefilled(batch, depth, tokens)?;
-        let start = Instant::now();
-        let result =
-            sequences.iter().enumerate().try_for_each(|(i, blocks)| self.prefill(i, blocks, depth..depth + tokens, 1));
-        let seconds = start.elapsed().as_secs_f64();
-        sequences.iter().for_each(|blocks| self.pool.release(blocks));
-        result.map(|()| seconds)
-    }
-
-    /// Sequences of `depth` tokens with room for `more`.
-    fn prefilled(&mut self, batch: usize, depth: usize, more: usize) -> Result<Vec<Vec<u32>>, EngineError> {
+    pub fn arbitrary_sequences(
+        &mut self,
+        batch: usize,
+        depth: usize,
+        room: usize,
+    ) -> Result<ArbitrarySequences, EngineError> {
         let most = MAX_LOGITS.min(self.model.max_tokens);
         if !(1..=most).contains(&batch) {
             return Err(EngineError::Option(format!("a batch of {batch}: use 1 to {most}")));
         }
-        let mut sequences = Vec::new();
+        let mut sequences = ArbitrarySequences { blocks: vec![], depth, room };
         for i in 0..batch {
-            let ready = self.take_blocks(depth.saturating_add(more)).and_then(|blocks| {
+            let ready = self.take_blocks(depth.saturating_add(room)).and_then(|blocks| {
                 let result = self.prefill(i, &blocks, 0..depth, 0);
-                sequences.push(blocks);
+                sequences.blocks.push(blocks);
                 result
             });
             if let Err(error) = ready {
-                sequences.iter().for_each(|blocks| self.pool.release(blocks));
+                self.forget(sequences);
                 return Err(error);
             }
         }
         Ok(sequences)
+    }
+
+    /// Frees what the sequences take of the cache.
+    pub fn forget(&mut self, sequences: ArbitrarySequences) {
+        sequences.blocks.iter().for_each(|blocks| self.pool.release(blocks));
+    }
+
+    /// Seconds of `steps` steps that each decode one token for every sequence; one value per step. The sequences are as long
+    /// afterwards as before.
+    ///
+    /// # Errors
+    /// If the sequences have no room for that.
+    pub fn time_decode(&mut self, sequences: &ArbitrarySequences, steps: usize) -> Result<Vec<f64>, EngineError> {
+        sequences.check_room(steps)?;
+        let mut seconds = Vec::with_capacity(steps);
+        for position in sequences.depth..sequences.depth + steps {
+            let tokens: Vec<u32> = (0..sequences.blocks.len()).map(|i| self.some_token(i, position)).collect();
+            let works = sequences.blocks.iter().zip(&tokens).map(|(blocks, token)| Work {
+                tokens: std::slice::from_ref(token),
+                position,
+                blocks,
+                logits: 1,
+            });
+            let start = Instant::now();
+            self.model.run(&mut self.team, works)?;
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+        Ok(seconds)
+    }
+
+    /// Seconds to prefill `tokens` tokens for each of the sequences, which are as long afterwards as before.
+    ///
+    /// # Errors
+    /// If the sequences have no room for that.
+    pub fn time_prefill(&mut self, sequences: &ArbitrarySequences, tokens: usize) -> Result<f64, EngineError> {
+        sequences.check_room(tokens)?;
+        let positions = sequences.depth..sequences.depth + tokens;
+        let start = Instant::now();
+        for (i, blocks) in sequences.blocks.iter().enumerate() {
+            self.prefill(i, blocks, positions.clone(), 1)?;
+        }
+        Ok(start.elapsed().as_secs_f64())
     }
 
     fn prefill(

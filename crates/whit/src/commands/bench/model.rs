@@ -17,7 +17,7 @@ use crate::progress::Progress;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Each repetition fills the context to --depth, times the prefill of --prompt tokens, and times --generate \
+The context is filled to --depth. Each repetition times the prefill of --prompt tokens from there, and --generate \
 single decode steps; one repetition before the first is not counted. More decode steps follow until there \
 are --steps of them, for the spread of their times: a person waits for the slow ones. Decoding is bound by memory: each token \
 reads all weights it uses and its sequence's KV cache once. 'bytes per token' is that sum, and its share of \
@@ -125,10 +125,12 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
         )));
     }
     let mut bar = Progress::steps("Measuring");
+    bar.set(0, args.repetitions as u64 + 1);
+    let sequences = engine.arbitrary_sequences(args.batch, args.depth, args.prompt.max(args.generate))?;
     let (mut prefill, mut decode, mut steps) = (vec![], vec![], vec![]);
     for repetition in 0..=args.repetitions {
-        let seconds = engine.time_prefill(args.batch, args.depth, args.prompt)?;
-        let times = engine.time_decode(args.batch, args.depth, args.generate)?;
+        let seconds = engine.time_prefill(&sequences, args.prompt)?;
+        let times = engine.time_decode(&sequences, args.generate)?;
         bar.set(repetition as u64 + 1, args.repetitions as u64 + 1);
         // The first brings pages and clocks up.
         if repetition > 0 {
@@ -142,10 +144,11 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
     let mut bar = Progress::steps("Timing steps");
     let start = Instant::now();
     while steps.len() < wanted && (args.steps.is_some() || start.elapsed() < SPREAD_TIME) {
-        steps.extend(engine.time_decode(args.batch, args.depth, args.generate.min(wanted - steps.len()))?);
+        steps.extend(engine.time_decode(&sequences, args.generate.min(wanted - steps.len()))?);
         bar.set(steps.len() as u64, wanted as u64);
     }
     drop(bar);
+    engine.forget(sequences);
     let decode = Spread::of(decode);
     let bytes_per_token = bytes_per_token(&engine, args);
     let resident_bytes = process::resident_bytes().unwrap_or_else(|| engine.memory_plan().total());
