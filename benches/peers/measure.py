@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,12 @@ CONTEXT = 512
 DEPTH = 4096
 # Probes of one turn may differ by this factor; otherwise it was not the programs that made the difference.
 STEADY = 1.10
-# What others may take of the machine's processor time during a turn.
+# What others may take of the machine's processor time while a program is measured.
 OTHERS = 0.05
+# How often a program is measured again in a turn, because the machine was another one than at its beginning.
+REPEATS = 4
+# How many probes wait, one every other second, for the machine to be what it was at its best, or at the turn's beginning.
+WAITING_PROBES = 30
 
 
 @dataclass(frozen=True)
@@ -234,11 +239,10 @@ class Others:
         return max(0.0, others_now - others_then) / max(all_now - all_then, 1e-9)
 
 
-def disturbance(probes: list[dict], others: float) -> str | None:
-    """Why a turn says nothing of the programs, if so."""
+def disturbance(before: dict, after: dict, others: float) -> str | None:
+    """Why what was measured between two probes says nothing of the program, if so."""
     for key, words in (("bandwidth", "bandwidth changed"), ("peak", "int8 peak changed")):
-        values = [probe[key] for probe in probes]
-        if max(values) > STEADY * min(values):
+        if max(before[key], after[key]) > STEADY * min(before[key], after[key]):
             return words
     return "others used the processors" if others > OTHERS else None
 
@@ -249,7 +253,7 @@ class Turns:
     def __init__(self, whit: Whit, llama: LlamaCpp, peers: list[LlamaBench]):
         self.whit, self.llama, self.programs = whit, llama, [whit, llama, *peers]
         self.taken: list[dict] = []
-        self.last_probe = None
+        self.best = 0.0
 
     def probe(self) -> dict:
         report = self.whit.probe()
@@ -261,23 +265,44 @@ class Turns:
     def take(self, model: Model, run: Run, number: int) -> str | None:
         """One turn of every program, the order reversed every other time; why it is dropped, if so."""
         warm(model)
-        others = Others()
-        order = self.programs if number % 2 else self.programs[::-1]
-        probes, values = [self.probe()], {}
-        for program in order:
-            found = program.measure(model, run)
-            if found is not None:
-                values[program.name] = {**found, "probe": len(probes) - 1}
-                probes.append(self.probe())
-        others = others.share()
-        dropped = disturbance(probes, others)
-        if dropped is None and self.llama.name in values:
+        turn = {"shape": model.shape, "format": model.format, "run": run.name, "round": number, "dropped": None}
+        turn |= {"again": 0, "values": {}}
+        self.taken.append(turn)
+        # Where bandwidth comes and goes, programs are compared while there is all of it.
+        before = self.wait(lambda probe: STEADY * probe["bandwidth"] >= self.best)
+        first = None
+        for program in self.programs if number % 2 else self.programs[::-1]:
+            for _ in range(1 + REPEATS):
+                if first and disturbance(first, before, 0.0):
+                    before = self.wait(lambda probe: not disturbance(first, probe, 0.0))
+                others = Others()
+                found = program.measure(model, run)
+                if found is None:
+                    break
+                others, after = others.share(), self.probe()
+                turn["dropped"] = disturbance(before, after, others) or disturbance(first or before, after, 0.0)
+                around = [before, after]
+                before = after
+                if turn["dropped"] is None:
+                    first = first or around[0]
+                    turn["values"][program.name] = {**found, "probes": around, "others": others}
+                    break
+                turn["again"] += 1
+            if turn["dropped"] is not None:
+                return turn["dropped"]
+        if self.llama.name in turn["values"]:
             self.llama.turn_kept()
-        self.taken.append(
-            {"shape": model.shape, "format": model.format, "run": run.name, "round": number, "dropped": dropped}
-            | {"others": others, "probes": probes, "values": values}
-        )
-        return dropped
+        return None
+
+    def wait(self, for_what: Callable[[dict], bool]) -> dict:
+        """The first probe of a machine as wanted, or the last of many."""
+        for _ in range(WAITING_PROBES):
+            probe = self.probe()
+            self.best = max(self.best, probe["bandwidth"])
+            if for_what(probe):
+                break
+            time.sleep(2)
+        return probe
 
     def kept(self, model: Model, run: Run) -> int:
         here = (model.shape, model.format, run.name)

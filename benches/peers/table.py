@@ -103,7 +103,7 @@ class Report:
         results = []
         for turn in turns:
             whit = turn["values"][WHIT]
-            around = turn["probes"][whit["probe"] : whit["probe"] + 2]
+            around = whit["probes"]
             results.append(what(whit, {key: sum(probe[key] for probe in around) / 2 for key in ("bandwidth", "peak")}))
         return results
 
@@ -155,7 +155,7 @@ class Report:
     def header(self) -> list[str]:
         """What was measured, where, and how."""
         machine, versions, turns = (self.raw[key] for key in ("machine", "versions", "turns"))
-        probes = [probe for turn in turns for probe in turn["probes"]]
+        probes = [probe for turn in turns for value in turn["values"].values() for probe in value["probes"]]
         bandwidth, peak = ([probe[key] / 1e9 for probe in probes] for key in ("bandwidth", "peak"))
         dropped = Counter(turn["dropped"] for turn in turns)
         kept = dropped.pop(None, 0)
@@ -166,7 +166,8 @@ class Report:
             f"* read bandwidth while this ran: {spread(bandwidth, '.1f', ' GB/s')}; "
             f"int8 peak: {spread(peak, ',.0f', ' GOP/s')}",
             f"* whit {versions['whit']}; llama.cpp of llama-cpp-python {versions['llama-cpp-python']}",
-            f"* rounds of a measure: {kept} kept, {why}",
+            f"* rounds of a measure: {kept} kept, {why}; in them, programs measured again because the machine had changed: "
+            f"{sum(turn['again'] for turn in turns)} times",
             f"* flash attention of llama.cpp, as was better for it: {self.flash()}",
             f"* made on {self.raw['date']} by `{self.raw['command']}`",
             *(f"* left out of {peer}: {why}" for peer, left in self.raw["left_out"].items() for why in left.values()),

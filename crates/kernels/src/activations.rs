@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::isa::Kernel;
 use crate::memory::round_up;
-use crate::simd::{LANES, Simd};
+use crate::simd::{LANES, LARGEST_ROW_TILE, Simd, load_some};
 
 /// Weights that share an activation scale, and the unit in which packed formats are unpacked.
 pub const GROUP: usize = 32;
@@ -110,16 +110,15 @@ impl TileRow {
     }
 }
 
-/// Quantises one group of 32 values into its place in a row: `q = round(x * 127 / max|x|)`, scale `max|x| / 127`.
+/// Quantises one group of 32 values, the two halves given, into its place in a row: `q = round(x * 127 / max|x|)`, scale
+/// `max|x| / 127`.
 ///
 /// # Safety
-/// `from` has 32 readable values, `to` is a row of layout `row`, and `group` lies within it.
+/// `to` is a row of layout `row`, and `group` lies within it.
 #[inline(always)]
-pub(crate) unsafe fn quantise_group<S: Simd>(s: S, from: *const f32, row: QuantisedRow, to: TileRow, group: usize) {
+unsafe fn quantise_group<S: Simd>(s: S, [a, b]: [S::F; 2], row: QuantisedRow, to: TileRow, group: usize) {
     // SAFETY: passed on.
     unsafe {
-        let a = s.load(from);
-        let b = s.load(from.add(LANES));
         let largest = s.largest(s.max(s.abs(a), s.abs(b)));
         // Values too small to tell from zero would divide to infinity.
         let largest = if largest > 1e-30 { largest } else { 0.0 };
@@ -139,11 +138,43 @@ pub(crate) unsafe fn quantise_group<S: Simd>(s: S, from: *const f32, row: Quanti
     }
 }
 
-/// Quantises a share of rows of `cols` values each. What lies beyond them counts as zero.
-pub(crate) struct QuantiseRows {
+/// Where the values come from that are quantised.
+pub(crate) trait Source {
+    /// What is worked out once for a row.
+    ///
+    /// # Safety
+    /// There is such a row.
+    unsafe fn of_row<S: Simd>(&self, s: S, row: usize) -> [f32; 2];
+    /// Sixteen values of a row from column `at` on; `n` of them are there, if they are fewer, and the others are 0.
+    ///
+    /// # Safety
+    /// There is such a row, and such a column. No other thread asks for these values.
+    unsafe fn values<S: Simd>(&self, s: S, row: usize, of_row: [f32; 2], at: usize, n: usize) -> S::F;
+}
+
+/// Values as they lie there.
+pub(crate) struct Floats {
     pub from: *const f32,
     /// Floats from one row to the next.
-    pub from_stride: usize,
+    pub stride: usize,
+}
+
+impl Source for Floats {
+    #[inline(always)]
+    unsafe fn of_row<S: Simd>(&self, _: S, _: usize) -> [f32; 2] {
+        [0.0; 2]
+    }
+    #[inline(always)]
+    unsafe fn values<S: Simd>(&self, s: S, row: usize, _: [f32; 2], at: usize, n: usize) -> S::F {
+        // SAFETY: passed on.
+        unsafe { load_some(s, self.from.add(row * self.stride + at), n) }
+    }
+}
+
+/// Quantises a share of rows of `cols` values each. What lies beyond them counts as zero.
+pub(crate) struct QuantiseRows<F> {
+    /// Has `rows` rows of `cols` values.
+    pub source: F,
     pub cols: usize,
     /// First byte of the buffer.
     pub to: *mut u8,
@@ -153,7 +184,7 @@ pub(crate) struct QuantiseRows {
     pub share: Range<usize>,
 }
 
-impl Kernel for QuantiseRows {
+impl<F: Source> Kernel for QuantiseRows<F> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
@@ -175,34 +206,28 @@ impl Kernel for QuantiseRows {
             let (_, tile) = tile_of(start, self.rows, S::ROW_TILE);
             let at = self.to.wrapping_add(start * layout.bytes());
             let last = if start == end.0 { end.1 } else { groups };
-            for group in group..last {
-                for index in 0..tile {
-                    let from = self.from.wrapping_add((start + index) * self.from_stride);
-                    // SAFETY: whoever made this answers for `rows` rows of `cols` values and a buffer of as many.
-                    unsafe { quantise_part(s, from, self.cols, layout, TileRow { at, tile, index }, group) };
+            // SAFETY: whoever made this answers for `rows` rows of `cols` values and a buffer of as many.
+            unsafe {
+                let mut of_rows = [[0f32; 2]; LARGEST_ROW_TILE];
+                for (index, of_row) in of_rows[..tile].iter_mut().enumerate() {
+                    *of_row = self.source.of_row(s, start + index);
+                }
+                for group in group..last {
+                    for (index, &of_row) in of_rows[..tile].iter().enumerate() {
+                        // Written out: what a closure does is not compiled for the instruction set.
+                        let (row, first, second) = (start + index, group * GROUP, group * GROUP + LANES);
+                        let mut halves = [s.splat(0.0); 2];
+                        if first < self.cols {
+                            halves[0] = self.source.values(s, row, of_row, first, self.cols - first);
+                        }
+                        if second < self.cols {
+                            halves[1] = self.source.values(s, row, of_row, second, self.cols - second);
+                        }
+                        quantise_group(s, halves, layout, TileRow { at, tile, index }, group);
+                    }
                 }
             }
             (start, group) = (start + tile, 0);
-        }
-    }
-}
-
-/// Quantises one group of a row of `cols` values; a short last group is copied.
-///
-/// # Safety
-/// `from` has `cols` readable values, `to` is a row of layout `row`, and `group` lies within it.
-#[inline(always)]
-unsafe fn quantise_part<S: Simd>(s: S, from: *const f32, cols: usize, row: QuantisedRow, to: TileRow, group: usize) {
-    let start = group * GROUP;
-    // SAFETY: passed on.
-    unsafe {
-        if start + GROUP <= cols {
-            quantise_group(s, from.add(start), row, to, group);
-        } else {
-            let mut last = [0f32; GROUP];
-            let left = cols.saturating_sub(start);
-            std::ptr::copy_nonoverlapping(from.add(start.min(cols)), last.as_mut_ptr(), left);
-            quantise_group(s, last.as_ptr(), row, to, group);
         }
     }
 }

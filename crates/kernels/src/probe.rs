@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::activations::{GROUP, QuantiseRows, QuantisedRow};
+use crate::activations::{Floats, GROUP, QuantiseRows, QuantisedRow};
 use crate::format::Format;
 use crate::isa::Kernel;
 use crate::matmul::{Activations, Multiply};
@@ -139,8 +139,7 @@ impl Product {
                 }
             }
             Activations::Quantised => team.isa().run(QuantiseRows {
-                from: values.as_ptr(),
-                from_stride: 0,
+                source: Floats { from: values.as_ptr(), stride: 0 },
                 cols,
                 to: input.as_mut_ptr(),
                 rows,

@@ -201,3 +201,71 @@ fn every_step_gives_the_same_bits_everywhere() {
         }
     }
 }
+
+/// Norms and gates whose values are quantised: all floats and products of `tokens` rows. If not `fused`, a step that does nothing of
+/// interest stands between each of them and what quantises.
+fn quantised_values(isa: Isa, threads: usize, tokens: usize, fused: bool) -> Vec<u32> {
+    const COLS: usize = 96;
+    let team = &mut Team::with_isa(Some(threads), isa).unwrap();
+    let mut b = Builder::new(tokens, 64);
+    let table: Vec<u8> = numbers(64 * COLS, 1).iter().flat_map(|x| x.to_le_bytes()).collect();
+    let bytes = 0..table.len();
+    let table = Table::new(Arc::new(table), bytes, Format::F32, COLS).unwrap();
+    let x = b.floats(Rows::Tokens, COLS);
+    b.embed(Embed { table, scale: 1.0, output: x });
+    let aside = b.floats(Rows::Tokens, COLS);
+    let small = b.quantised(Rows::Tokens, COLS);
+    let mut outputs = Vec::new();
+    let mut product = |b: &mut Builder, team: &mut Team, floats: Buffer| {
+        if !fused {
+            b.add(Add { from: x, to: aside, scale: 0.5 });
+        }
+        b.quantise(Quantise { input: floats, output: small });
+        let output = b.floats(Rows::Tokens, 50);
+        let matrix = matrix(team, Format::Q8_0, 50, COLS, 2);
+        b.linear(Linear { input: small, parts: vec![LinearPart { matrix, bias: None, output, accumulate: None }] });
+        outputs.extend([floats, output]);
+    };
+    let (weight, bias) = (numbers(COLS, 3), numbers(COLS, 4));
+    for (kind, bias) in [(NormKind::Rms, None), (NormKind::Layer, Some(bias))] {
+        let output = b.floats(Rows::Tokens, COLS);
+        b.norm(Norm { kind, weight: weight.clone(), bias, epsilon: 1e-5, input: x, output });
+        product(&mut b, team, output);
+    }
+    // Head by head, and in place: not to be taken in.
+    let heads = b.floats(Rows::Tokens, COLS);
+    b.norm(Norm { kind: NormKind::Rms, weight: numbers(32, 5), bias: None, epsilon: 1e-5, input: x, output: heads });
+    product(&mut b, team, heads);
+    let inplace = b.floats(Rows::Tokens, COLS);
+    b.gate(Gate { gate: x, up: None, activation: Activation::Silu, output: inplace });
+    b.norm(Norm { kind: NormKind::Rms, weight, bias: None, epsilon: 1e-5, input: inplace, output: inplace });
+    product(&mut b, team, inplace);
+    for up in [Some(heads), None] {
+        let gate = b.floats(Rows::Tokens, COLS);
+        b.gate(Gate { gate: x, up, activation: Activation::GeluTanh, output: gate });
+        product(&mut b, team, gate);
+    }
+    let mut program = b.finish(threads);
+    let mut kv = KvCache::new(KvLayout::new(), 1).unwrap();
+    let ids: Vec<u32> = (0..tokens as u32).map(|i| i * 7 % 64).collect();
+    let segments = [Segment { row: 0, rows: tokens, position: 0, first_block: 0, block_count: 1 }];
+    program.run(team, &Batch { tokens: &ids, segments: &segments, blocks: &[0], logits: &[] }, &mut kv).unwrap();
+    let rows = outputs.iter().flat_map(|&buffer| (0..tokens).map(move |row| (buffer, row)));
+    rows.flat_map(|(buffer, row)| program.row(buffer, row).iter().map(|v| v.to_bits()).collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn quantising_what_a_step_makes_gives_the_same_bits_as_afterwards() {
+    // No more than a block of the cache.
+    for tokens in [1, 2, 5, 16] {
+        let want = quantised_values(Isa::Scalar, 1, tokens, false);
+        for isa in Isa::available() {
+            for threads in [1, 2, 3] {
+                for fused in [false, true] {
+                    let got = quantised_values(isa, threads, tokens, fused);
+                    assert!(got == want, "{isa:?}, {threads} threads, {tokens} tokens, fused: {fused}");
+                }
+            }
+        }
+    }
+}

@@ -11,11 +11,10 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::kv::{BLOCK, Brain, Byte, Element, Half, Heads, KvFormat, KvLayer, Single};
-use super::norm::store_some;
 use super::{Buffer, Builder, Context, Rows, Step};
 use crate::isa::{Isa, Kernel};
 use crate::math::{exp, tanh};
-use crate::simd::{LANES, Simd};
+use crate::simd::{LANES, Simd, store_some};
 use crate::team::Worker;
 
 /// `output = softmax(scale * q k^T) v`, causal.

@@ -1,11 +1,10 @@
 //! LFM2's gated short convolution over positions.
 
 use super::kv::{BLOCK, KvLayer, convolution_bytes};
-use super::norm::{load_some, store_some};
 use super::{Buffer, Builder, Context, Rows, Segment, Step};
 use crate::isa::Kernel;
 use crate::memory::round_up;
-use crate::simd::{LANES, Simd};
+use crate::simd::{LANES, Simd, load_some, store_some};
 use crate::team::Worker;
 
 /// `output = c * conv(b * x)`, causal and channel by channel.

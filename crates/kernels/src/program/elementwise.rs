@@ -1,11 +1,11 @@
 //! Steps that look at one value, or one small group, at a time.
 
-use super::norm::{load_some, store_some};
-use super::{Buffer, Builder, Context, Rows, Step};
-use crate::activations::{QuantiseRows, QuantisedRow};
+use super::norm::Normed;
+use super::{Buffer, Builder, Context, Norm, Producer, Rows, Step};
+use crate::activations::{Floats, QuantiseRows, QuantisedRow, Source};
 use crate::isa::Kernel;
 use crate::math::{Activation, tanh};
-use crate::simd::{LANES, Simd};
+use crate::simd::{LANES, Simd, load_some, store_some};
 use crate::team::Worker;
 
 /// Values that one thread works on at a time.
@@ -79,19 +79,33 @@ impl Builder {
             self.check_floats(buffer, cols);
             self.check_same_rows(step.gate, buffer);
         }
-        self.push(step);
+        self.push_producer(Producer::Gate(step));
     }
 
-    /// Adds a [`Quantise`].
+    /// Adds a [`Quantise`]. If the step before it made its input row by row or value by value, the two become one, without a barrier
+    /// between them.
     ///
     /// # Panics
     /// If the shapes do not fit.
     pub fn quantise(&mut self, step: Quantise) {
         let to = &self.places[step.output.0];
+        let cols = to.cols;
         assert!(to.quantised);
-        self.check_floats(step.input, to.cols);
+        self.check_floats(step.input, cols);
         self.check_same_rows(step.input, step.output);
-        self.push(step);
+        match self.producer.take() {
+            // Every thread reads whole rows of the norm's input: nobody may have overwritten them.
+            Some(Producer::Norm(norm))
+                if norm.output == step.input && norm.input != norm.output && norm.weight.len() == cols =>
+            {
+                self.push(NormQuantise(norm, step));
+            }
+            Some(Producer::Gate(gate)) if gate.output == step.input => self.push(GateQuantise(gate, step)),
+            producer => {
+                self.producer = producer;
+                self.push(step);
+            }
+        }
     }
 
     /// Adds an [`Add`].
@@ -209,21 +223,100 @@ impl Step for Gate {
     }
 }
 
-impl Step for Quantise {
-    unsafe fn run(&self, context: &Context, worker: &Worker) {
+impl Quantise {
+    /// Quantises this thread's share of what `source` gives.
+    ///
+    /// # Safety
+    /// `source` has the rows of the input that are in use.
+    unsafe fn from(&self, context: &Context, worker: &Worker, source: impl Source) {
         let cols = context.cols(self.input);
         // The padding too: it holds what rows of other tiles left there.
         let groups = QuantisedRow::new(cols).groups();
         let rows = context.rows_of(self.input);
+        let to = unsafe { context.bytes(self.output, 0) };
+        context.isa.run(QuantiseRows { source, cols, to, rows, share: worker.share(rows * groups) });
+    }
+}
+
+impl Step for Quantise {
+    unsafe fn run(&self, context: &Context, worker: &Worker) {
         unsafe {
-            context.isa.run(QuantiseRows {
-                from: context.floats(self.input, 0),
-                from_stride: context.stride(self.input) / 4,
-                cols,
-                to: context.bytes(self.output, 0),
-                rows,
-                share: worker.share(rows * groups),
-            });
+            let from = context.floats(self.input, 0);
+            self.from(context, worker, Floats { from, stride: context.stride(self.input) / 4 });
+        }
+    }
+}
+
+/// A norm, and its values quantised.
+struct NormQuantise(Norm, Quantise);
+
+impl Step for NormQuantise {
+    unsafe fn run(&self, context: &Context, worker: &Worker) {
+        let NormQuantise(norm, quantise) = self;
+        unsafe {
+            let source = Normed {
+                norm,
+                from: context.floats(norm.input, 0),
+                from_stride: context.stride(norm.input) / 4,
+                to: context.floats(norm.output, 0),
+                to_stride: context.stride(norm.output) / 4,
+            };
+            quantise.from(context, worker, source);
+        }
+    }
+}
+
+/// A gate, and its values quantised.
+struct GateQuantise(Gate, Quantise);
+
+impl Step for GateQuantise {
+    unsafe fn run(&self, context: &Context, worker: &Worker) {
+        let GateQuantise(gate, quantise) = self;
+        unsafe {
+            let stride = |buffer: Buffer| context.stride(buffer) / 4;
+            let (to, to_stride) = (context.floats(gate.output, 0), stride(gate.output));
+            let (a, a_stride) = (context.floats(gate.gate, 0).cast_const(), stride(gate.gate));
+            match gate.up {
+                Some(up) => {
+                    let (b, b_stride) = (context.floats(up, 0).cast_const(), stride(up));
+                    let f = Gated(gate.activation);
+                    quantise.from(context, worker, Mapped { a, a_stride, b, b_stride, to, to_stride, f });
+                }
+                None => {
+                    let f = Plain(gate.activation);
+                    let (b, b_stride) = (a, a_stride);
+                    quantise.from(context, worker, Mapped { a, a_stride, b, b_stride, to, to_stride, f });
+                }
+            }
+        }
+    }
+}
+
+/// A formula whose values are quantised as they come; they are written as floats too.
+struct Mapped<F> {
+    a: *const f32,
+    /// Floats from one row to the next.
+    a_stride: usize,
+    b: *const f32,
+    b_stride: usize,
+    to: *mut f32,
+    to_stride: usize,
+    f: F,
+}
+
+impl<F: Formula> Source for Mapped<F> {
+    #[inline(always)]
+    unsafe fn of_row<S: Simd>(&self, _: S, _: usize) -> [f32; 2] {
+        [0.0; 2]
+    }
+    #[inline(always)]
+    unsafe fn values<S: Simd>(&self, s: S, row: usize, _: [f32; 2], at: usize, n: usize) -> S::F {
+        unsafe {
+            let a = load_some(s, self.a.add(row * self.a_stride + at), n);
+            let b = load_some(s, self.b.add(row * self.b_stride + at), n);
+            let y = self.f.apply(s, a, b);
+            store_some(s, self.to.add(row * self.to_stride + at), y, n);
+            y
         }
     }
 }

@@ -72,6 +72,14 @@ pub struct Builder {
     scratch_bytes: usize,
     vocab: usize,
     steps: Vec<Box<dyn Step>>,
+    /// The last step, if what follows may become one with it.
+    producer: Option<Producer>,
+}
+
+/// A step whose values can be quantised as they come.
+enum Producer {
+    Norm(Norm),
+    Gate(Gate),
 }
 
 /// One entry of the list. `run` is called on every thread of the team at once and does that thread's share.
@@ -170,6 +178,7 @@ impl Builder {
             scratch_bytes: 0,
             vocab: usize::MAX,
             steps: vec![],
+            producer: None,
         }
     }
 
@@ -218,7 +227,22 @@ impl Builder {
         assert_eq!(self.rows_of(a), self.rows_of(b), "both sides have the same rows");
     }
 
+    /// Adds a step, unless the next one takes it in.
+    fn push_producer(&mut self, producer: Producer) {
+        self.flush();
+        self.producer = Some(producer);
+    }
+
+    fn flush(&mut self) {
+        match self.producer.take() {
+            Some(Producer::Norm(norm)) => self.push(norm),
+            Some(Producer::Gate(gate)) => self.push(gate),
+            None => {}
+        }
+    }
+
     fn push(&mut self, step: impl Step + 'static) {
+        self.flush();
         self.scratch_bytes = self.scratch_bytes.max(round_up(step.scratch_bytes(), 64));
         self.steps.push(Box::new(step));
     }
@@ -232,7 +256,8 @@ impl Builder {
     ///
     /// # Panics
     /// If a matrix is only [planned](crate::PackedMatrix::planned), or there is no memory for the buffers.
-    pub fn finish(self, threads: usize) -> Program {
+    pub fn finish(mut self, threads: usize) -> Program {
+        self.flush();
         assert!(self.steps.iter().all(|step| step.is_complete()), "a program runs with weights only");
         Program {
             max_tokens: self.max_tokens,

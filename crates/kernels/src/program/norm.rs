@@ -1,8 +1,9 @@
 //! RMSNorm and LayerNorm, over whole rows or head by head.
 
-use super::{Buffer, Builder, Context, Step};
+use super::{Buffer, Builder, Context, Producer, Step};
+use crate::activations::Source;
 use crate::isa::Kernel;
-use crate::simd::{LANES, Simd};
+use crate::simd::{LANES, Simd, load_some, store_some};
 use crate::team::Worker;
 
 /// The formula of a [`Norm`].
@@ -42,7 +43,7 @@ impl Builder {
         self.check_floats(step.input, cols);
         self.check_floats(step.output, cols);
         self.check_same_rows(step.input, step.output);
-        self.push(step);
+        self.push_producer(Producer::Norm(step));
     }
 }
 
@@ -70,49 +71,20 @@ struct One<'a> {
     to: *mut f32,
 }
 
-/// Reads `n` floats, at most sixteen; the other lanes are 0.
-#[inline(always)]
-pub(super) unsafe fn load_some<S: Simd>(s: S, from: *const f32, n: usize) -> S::F {
-    // SAFETY: passed on.
-    unsafe {
-        if n >= LANES {
-            return s.load(from);
-        }
-        let mut some = [0f32; LANES];
-        std::ptr::copy_nonoverlapping(from, some.as_mut_ptr(), n);
-        s.load(some.as_ptr())
-    }
-}
-
-/// Writes the first `n` lanes, at most sixteen.
-#[inline(always)]
-pub(super) unsafe fn store_some<S: Simd>(s: S, to: *mut f32, value: S::F, n: usize) {
-    // SAFETY: passed on.
-    unsafe {
-        if n >= LANES {
-            return s.store(to, value);
-        }
-        let mut some = [0f32; LANES];
-        s.store(some.as_mut_ptr(), value);
-        std::ptr::copy_nonoverlapping(some.as_ptr(), to, n);
-    }
-}
-
-impl Kernel for One<'_> {
-    type Output = ();
+impl Norm {
+    /// What of `from`, all that is normalised together, goes into every value of it: its mean, and the scale.
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Norm { kind, weight, bias, epsilon, .. } = self.norm;
-        let size = weight.len();
+    unsafe fn statistics<S: Simd>(&self, s: S, from: *const f32) -> [f32; 2] {
+        let size = self.weight.len();
         let zero = s.splat(0.0);
-        // SAFETY: `from`, `to`, weight and bias have `size` values.
+        // SAFETY: `from` has `size` values.
         unsafe {
-            let mean = match kind {
+            let mean = match self.kind {
                 NormKind::Rms => 0.0,
                 NormKind::Layer => {
                     let mut sum = zero;
                     for i in (0..size).step_by(LANES) {
-                        sum = s.add(sum, load_some(s, self.from.add(i), size - i));
+                        sum = s.add(sum, load_some(s, from.add(i), size - i));
                     }
                     s.sum(sum) / size as f32
                 }
@@ -120,7 +92,7 @@ impl Kernel for One<'_> {
             let center = s.splat(mean);
             let mut squares = zero;
             for i in (0..size).step_by(LANES) {
-                let mut x = s.sub(load_some(s, self.from.add(i), size - i), center);
+                let mut x = s.sub(load_some(s, from.add(i), size - i), center);
                 if size - i < LANES && mean != 0.0 {
                     // Lanes beyond the end are 0 - mean: they do not count.
                     let mut lanes = [0f32; LANES];
@@ -129,17 +101,64 @@ impl Kernel for One<'_> {
                 }
                 squares = s.fma(x, x, squares);
             }
-            let scale = s.splat(1.0 / (s.sum(squares) / size as f32 + epsilon).sqrt());
-            for i in (0..size).step_by(LANES) {
-                let n = size - i;
-                let x = s.mul(s.sub(load_some(s, self.from.add(i), n), center), scale);
-                let w = load_some(s, weight.as_ptr().add(i), n);
-                let y = match bias {
-                    None => s.mul(x, w),
-                    Some(bias) => s.fma(x, w, load_some(s, bias.as_ptr().add(i), n)),
-                };
-                store_some(s, self.to.add(i), y, n);
+            [mean, 1.0 / (s.sum(squares) / size as f32 + self.epsilon).sqrt()]
+        }
+    }
+
+    /// The values from the `i`-th on, at most sixteen, normalised.
+    #[inline(always)]
+    unsafe fn apply<S: Simd>(&self, s: S, from: *const f32, [mean, scale]: [f32; 2], i: usize) -> S::F {
+        let n = self.weight.len() - i;
+        // SAFETY: `from`, weight and bias have `n` more values from the `i`-th on.
+        unsafe {
+            let x = s.mul(s.sub(load_some(s, from.add(i), n), s.splat(mean)), s.splat(scale));
+            let w = load_some(s, self.weight.as_ptr().add(i), n);
+            match &self.bias {
+                None => s.mul(x, w),
+                Some(bias) => s.fma(x, w, load_some(s, bias.as_ptr().add(i), n)),
             }
+        }
+    }
+}
+
+impl Kernel for One<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let size = self.norm.weight.len();
+        // SAFETY: `from` and `to` have `size` values.
+        unsafe {
+            let statistics = self.norm.statistics(s, self.from);
+            for i in (0..size).step_by(LANES) {
+                store_some(s, self.to.add(i), self.norm.apply(s, self.from, statistics, i), size - i);
+            }
+        }
+    }
+}
+
+/// A norm whose values are quantised as they come; they are written as floats too.
+pub(super) struct Normed<'a> {
+    pub norm: &'a Norm,
+    pub from: *const f32,
+    /// Floats from one row to the next.
+    pub from_stride: usize,
+    pub to: *mut f32,
+    pub to_stride: usize,
+}
+
+impl Source for Normed<'_> {
+    #[inline(always)]
+    unsafe fn of_row<S: Simd>(&self, s: S, row: usize) -> [f32; 2] {
+        // SAFETY: passed on.
+        unsafe { self.norm.statistics(s, self.from.add(row * self.from_stride)) }
+    }
+    #[inline(always)]
+    unsafe fn values<S: Simd>(&self, s: S, row: usize, of_row: [f32; 2], at: usize, n: usize) -> S::F {
+        // SAFETY: passed on.
+        unsafe {
+            let values = self.norm.apply(s, self.from.add(row * self.from_stride), of_row, at);
+            store_some(s, self.to.add(row * self.to_stride + at), values, n);
+            values
         }
     }
 }

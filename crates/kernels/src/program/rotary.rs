@@ -1,10 +1,9 @@
 //! Rotary position embedding, and the way of keys and values into the cache.
 
 use super::kv::{BLOCK, Brain, Byte, Element, Half, Heads, KvFormat, KvLayer, Single};
-use super::norm::load_some;
 use super::{Buffer, Builder, Context, Rows, Step};
 use crate::isa::Kernel;
-use crate::simd::{LANES, Simd};
+use crate::simd::{LANES, Simd, load_some};
 use crate::team::Worker;
 
 /// Which two values of a head are rotated together.

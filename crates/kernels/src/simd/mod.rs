@@ -114,5 +114,33 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn dot<const WIDE: bool>(self, sum: Self::I, codes: Self::B, with: *const i8) -> Self::I;
 }
 
+/// Reads `n` floats, at most sixteen; the other lanes are 0.
+#[inline(always)]
+pub(crate) unsafe fn load_some<S: Simd>(s: S, from: *const f32, n: usize) -> S::F {
+    // SAFETY: passed on.
+    unsafe {
+        if n >= LANES {
+            return s.load(from);
+        }
+        let mut some = [0f32; LANES];
+        std::ptr::copy_nonoverlapping(from, some.as_mut_ptr(), n);
+        s.load(some.as_ptr())
+    }
+}
+
+/// Writes the first `n` lanes, at most sixteen.
+#[inline(always)]
+pub(crate) unsafe fn store_some<S: Simd>(s: S, to: *mut f32, value: S::F, n: usize) {
+    // SAFETY: passed on.
+    unsafe {
+        if n >= LANES {
+            return s.store(to, value);
+        }
+        let mut some = [0f32; LANES];
+        s.store(some.as_mut_ptr(), value);
+        std::ptr::copy_nonoverlapping(some.as_ptr(), to, n);
+    }
+}
+
 #[cfg(test)]
 mod tests;
