@@ -7,6 +7,9 @@
 
 use crate::simd::Simd;
 
+// Vectors are worked on in loops, not in `map` or `from_fn`: what their closures do is not always compiled for the instruction
+// set, and then every operation is a call (`.ci/inlined` looks for that).
+
 /// Codes of one group: `[row][weight]`.
 pub(crate) type GroupCodes = [[u8; 32]; 16];
 
@@ -47,10 +50,12 @@ pub(crate) unsafe fn nibbles<S: Simd>(s: S, at: *const u8) -> [S::B; 8] {
     let low = s.byte_splat(0x0f);
     // SAFETY: the caller answers for 256 bytes.
     let planes: [S::B; 4] = std::array::from_fn(|j| unsafe { s.load_bytes(at.add(64 * j)) });
-    std::array::from_fn(|j| {
+    let mut codes = [low; 8];
+    for (j, code) in codes.iter_mut().enumerate() {
         let plane = planes[j % 4];
-        s.byte_and(if j < 4 { plane } else { s.byte_shr::<4>(plane) }, low)
-    })
+        *code = s.byte_and(if j < 4 { plane } else { s.byte_shr::<4>(plane) }, low);
+    }
+    codes
 }
 
 /// Eight vectors of two-bit codes.
@@ -59,7 +64,8 @@ pub(crate) unsafe fn pairs<S: Simd>(s: S, at: *const u8) -> [S::B; 8] {
     let mask = s.byte_splat(0x03);
     // SAFETY: the caller answers for 128 bytes.
     let planes: [S::B; 2] = std::array::from_fn(|j| unsafe { s.load_bytes(at.add(64 * j)) });
-    std::array::from_fn(|j| {
+    let mut codes = [mask; 8];
+    for (j, code) in codes.iter_mut().enumerate() {
         let plane = planes[j % 2];
         let shifted = match j / 2 {
             0 => plane,
@@ -67,8 +73,9 @@ pub(crate) unsafe fn pairs<S: Simd>(s: S, at: *const u8) -> [S::B; 8] {
             2 => s.byte_shr::<4>(plane),
             _ => s.byte_shr::<6>(plane),
         };
-        s.byte_and(shifted, mask)
-    })
+        *code = s.byte_and(shifted, mask);
+    }
+    codes
 }
 
 /// Two more bits, above the four of `low`.
@@ -77,7 +84,8 @@ pub(crate) unsafe fn with_pairs_above_nibbles<S: Simd>(s: S, low: [S::B; 8], at:
     let mask = s.byte_splat(0x30);
     // SAFETY: the caller answers for 128 bytes.
     let planes: [S::B; 2] = std::array::from_fn(|j| unsafe { s.load_bytes(at.add(64 * j)) });
-    std::array::from_fn(|j| {
+    let mut codes = low;
+    for (j, code) in codes.iter_mut().enumerate() {
         let plane = planes[j % 2];
         let shifted = match j / 2 {
             0 => s.byte_shl::<4>(plane),
@@ -85,8 +93,9 @@ pub(crate) unsafe fn with_pairs_above_nibbles<S: Simd>(s: S, low: [S::B; 8], at:
             2 => plane,
             _ => s.byte_shr::<2>(plane),
         };
-        s.byte_or(low[j], s.byte_and(shifted, mask))
-    })
+        *code = s.byte_or(*code, s.byte_and(shifted, mask));
+    }
+    codes
 }
 
 /// One more bit, of value `1 << BIT`, above `low`.
@@ -119,14 +128,22 @@ pub(crate) unsafe fn with_bit<S: Simd, const BIT: u32>(s: S, low: [S::B; 8], at:
         ],
         _ => unreachable!(),
     };
-    std::array::from_fn(|j| s.byte_or(low[j], s.byte_and(moved[j], mask)))
+    let mut codes = low;
+    for (code, moved) in codes.iter_mut().zip(moved) {
+        *code = s.byte_or(*code, s.byte_and(moved, mask));
+    }
+    codes
 }
 
 /// Replaces the nibbles `codes` by entries of `table`.
 #[inline(always)]
 pub(crate) fn lookup<S: Simd>(s: S, table: &'static [u8; 16], codes: [S::B; 8]) -> [S::B; 8] {
-    // SAFETY: nibbles are below 16 and the table lives forever.
-    codes.map(|c| unsafe { s.byte_lookup(table, c) })
+    let mut entries = codes;
+    for entry in &mut entries {
+        // SAFETY: nibbles are below 16 and the table lives forever.
+        *entry = unsafe { s.byte_lookup(table, *entry) };
+    }
+    entries
 }
 
 #[cfg(test)]
