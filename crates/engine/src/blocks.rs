@@ -52,6 +52,11 @@ impl BlockPool {
         self.clock
     }
 
+    /// All blocks.
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// Blocks that can be had now.
     pub fn available(&self) -> usize {
         self.free.len() + self.idle.len()

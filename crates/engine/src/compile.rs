@@ -20,6 +20,8 @@ pub(crate) struct Compiled {
     pub kv: KvLayout,
     /// Rows of logits, one per row asked for.
     pub logits: Buffer,
+    /// What the head reads for each of them: the final norm's output.
+    pub hidden: Buffer,
     /// Rows of the embedding table: what a token id must be below.
     pub vocab_size: usize,
 }
@@ -108,7 +110,7 @@ pub(crate) fn compile(spec: &DecoderSpec, weights: &mut Weights, sizes: Sizes) -
     if spec.head.scale != 1.0 || spec.head.softcap.is_some() {
         c.builder.logits_finish(LogitsFinish { logits, scale: spec.head.scale, softcap: spec.head.softcap });
     }
-    Ok(Compiled { builder: c.builder, kv: c.kv, logits, vocab_size })
+    Ok(Compiled { builder: c.builder, kv: c.kv, logits, hidden: last, vocab_size })
 }
 
 impl Compiler<'_, '_> {

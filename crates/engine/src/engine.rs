@@ -2,19 +2,22 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use whit_kernels::program::{BLOCK, Batch, Buffer, KvCache, Program, Segment};
 use whit_kernels::{Isa, Team};
 use whit_model::spec::Mixer;
 use whit_model::{Checkpoint, DecoderSpec, Tokenizer};
 
-use crate::blocks::BlockPool;
+use crate::blocks::{BlockPool, Chain};
+use crate::clients::Clients;
 use crate::compile::{Compiled, compile};
+use crate::constraint::Masks;
 use crate::draft::Price;
+use crate::pace::Pace;
 use crate::packed_copy::{self, Writer};
 use crate::plan::{MAX_LOGITS, blocks_per_sequence, plan, sizes};
-use crate::request::{Event, Request, RequestId};
+use crate::request::{Event, FinishReason, Pooling, Request, RequestId, Task};
 use crate::running::Running;
 use crate::weights::Weights;
 use crate::{EngineError, MemoryPlan, Options, Speculation, WeightsSource};
@@ -32,9 +35,13 @@ pub struct Engine {
     weights_source: WeightsSource,
     copy_writer: Writer,
     waiting: VecDeque<Running>,
-    /// The pool's changes when the first of them was last found not to fit.
-    no_room_at: Option<u64>,
+    /// Who of them was last found not to fit, and the pool's changes then.
+    no_room: Option<(RequestId, u64)>,
+    clients: Clients,
     running: Vec<Running>,
+    masks: Masks,
+    max_stall: Duration,
+    pace: Pace,
     speculation: Speculation,
     /// What guessing ahead costs.
     guess_price: Price,
@@ -49,7 +56,7 @@ struct Turn {
     at: usize,
     rows: usize,
     /// The last of its rows whose logits are wanted: none while something of it is pending after them, else one, and one for each
-    /// token guessed.
+    /// token guessed. All of them where the mean of what the logits are made of is wanted.
     logits: usize,
 }
 
@@ -58,6 +65,7 @@ pub(crate) struct Model {
     program: Program,
     kv: KvCache,
     logits: Buffer,
+    hidden: Buffer,
     pub vocab_size: usize,
     pub max_tokens: usize,
     pub context: usize,
@@ -80,6 +88,19 @@ pub(crate) struct Work<'a> {
     pub blocks: &'a [u32],
     /// Of how many of them, the last ones, logits are wanted.
     pub logits: usize,
+}
+
+/// What an engine is at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Requests that are being run.
+    pub running: usize,
+    /// Requests that wait for room.
+    pub waiting: usize,
+    /// Blocks of the KV cache in use; those that only remember a prefix are not.
+    pub blocks_used: usize,
+    /// Blocks of the KV cache in all.
+    pub blocks: usize,
 }
 
 /// What a step costs in memory traffic, from the program's own counts; for benchmarks and receipts.
@@ -116,6 +137,11 @@ impl Model {
     pub fn logits(&self, row: usize) -> &[f32] {
         self.program.row(self.logits, row)
     }
+
+    /// What the head made them of: the final norm's output.
+    pub fn hidden(&self, row: usize) -> &[f32] {
+        self.program.row(self.hidden, row)
+    }
 }
 
 impl Engine {
@@ -145,7 +171,7 @@ impl Engine {
         compile(spec, &mut planned, sizes)?;
         let copies = options.packed_copies.as_ref();
         let loaded = packed_copy::load(checkpoint, planned.into_wanted(), copies, &mut team, progress)?;
-        let Compiled { builder, kv, logits, vocab_size } =
+        let Compiled { builder, kv, logits, hidden, vocab_size } =
             compile(spec, &mut Weights::packed(checkpoint, &loaded.packed), sizes)?;
         let program = builder.finish(team.count());
         let blocks = blocks_per_sequence(plan.context) * options.sequences;
@@ -158,6 +184,7 @@ impl Engine {
                 ))
             })?,
             logits,
+            hidden,
             vocab_size,
             max_tokens: sizes.max_tokens,
             context: plan.context,
@@ -177,8 +204,12 @@ impl Engine {
             weights_source: loaded.source,
             copy_writer: loaded.afterwards.begin(loaded.packed.bytes()),
             waiting: VecDeque::new(),
-            no_room_at: None,
+            no_room: None,
+            clients: Clients::default(),
             running: Vec::with_capacity(MAX_LOGITS),
+            masks: Masks::default(),
+            max_stall: options.max_stall,
+            pace: Pace::default(),
             // A rejected guess leaves nothing behind but keys and values that the next token overwrites; a convolution's state
             // is overwritten by the guess.
             guess_price: Price::default(),
@@ -228,15 +259,20 @@ impl Engine {
         StepBytes { weights: program.weight_bytes(), kv_cache: program.cache_bytes(positions) }
     }
 
-    /// Queues a request. It starts with the next [`Engine::step`] that has room for it.
+    /// Queues a request. It starts with a later [`Engine::step`] that has room for it: first that of the client for whom the least was
+    /// done of late, and of one client's the one that came first.
     ///
     /// # Errors
     /// If the prompt is empty, longer than the context, or has an id outside the vocabulary; if a sampling value is out of range.
     pub fn submit(&mut self, request: Request) -> Result<RequestId, EngineError> {
         self.check_tokens(&request.prompt)?;
-        if request.prompt.len() >= self.model.context {
+        let answer = match request.task {
+            Task::Generate => ", the answer included",
+            Task::Embed(_) => "",
+        };
+        if request.prompt.len() + usize::from(request.task == Task::Generate) > self.model.context {
             return Err(EngineError::Request(format!(
-                "the prompt has {} tokens and the context holds {}, the answer included: shorten the prompt or raise --context",
+                "the prompt has {} tokens and the context holds {}{answer}: shorten the prompt or raise --context",
                 request.prompt.len(),
                 self.model.context
             )));
@@ -244,6 +280,7 @@ impl Engine {
         request.sampling.check(self.model.vocab_size).map_err(EngineError::Request)?;
         let id = RequestId(self.next_id);
         self.next_id += 1;
+        self.clients.meet(request.client, Instant::now());
         self.waiting.push_back(Running::new(id, request, self.model.context, self.tokenizer.clone()));
         Ok(id)
     }
@@ -251,10 +288,21 @@ impl Engine {
     /// Drops a request; its memory is free at once. Nothing happens if it has already finished.
     pub fn cancel(&mut self, id: RequestId) {
         self.waiting.retain(|running| running.id != id);
-        self.no_room_at = None;
+        self.no_room = None;
         if let Some(at) = self.running.iter().position(|running| running.id == id) {
             let running = self.running.remove(at);
             self.pool.release(&running.blocks);
+        }
+    }
+
+    /// What it is at.
+    pub fn occupancy(&self) -> Occupancy {
+        let blocks = self.pool.blocks();
+        Occupancy {
+            running: self.running.len(),
+            waiting: self.waiting.len(),
+            blocks_used: blocks - self.pool.available(),
+            blocks,
         }
     }
 
@@ -269,12 +317,19 @@ impl Engine {
     /// # Errors
     /// [`EngineError::NotFinite`] if the model's numbers overflow; otherwise only if the engine itself is broken.
     pub fn step(&mut self, mut tell: impl FnMut(Event)) -> Result<(), EngineError> {
-        self.admit();
+        let started = Instant::now();
+        self.expire(started, &mut tell);
+        self.admit(started);
         self.take_turns();
         if self.turns.is_empty() {
             return Ok(());
         }
         let _working = self.copy_writer.give_way();
+        for turn in self.turns.iter().filter(|turn| turn.logits > 0) {
+            if let Some(constraint) = self.running[turn.at].constraint.take_if(|constraint| constraint.wants_mask()) {
+                self.masks.begin(turn.at, constraint)?;
+            }
+        }
         let works = self.turns.iter().map(|turn| {
             let running = &self.running[turn.at];
             Work {
@@ -284,12 +339,13 @@ impl Engine {
                 logits: turn.logits,
             }
         });
-        let started = Instant::now();
-        self.model.run(&mut self.team, works)?;
-        if self.turns.iter().all(|turn| turn.rows == turn.logits) {
-            let guessed = self.turns.iter().any(|turn| turn.rows > 1);
-            self.guess_price.note(self.turns.len(), guessed, started.elapsed().as_secs_f32());
-        }
+        let begun = Instant::now();
+        let ran = self.model.run(&mut self.team, works);
+        let seconds = begun.elapsed().as_secs_f32();
+        let running = &mut self.running;
+        self.masks.finish(|at, constraint| running[at].constraint = Some(constraint))?;
+        ran?;
+        self.note_time(seconds);
         let price = match self.speculation {
             Speculation::Always => 0.0,
             _ => self.guess_price.tokens(),
@@ -300,13 +356,19 @@ impl Engine {
             let running = &mut self.running[turn.at];
             let before = running.computed;
             running.computed += turn.rows;
-            if turn.logits > 0 {
+            let model = &self.model;
+            if running.pooling().is_some() {
+                running.embed((row..row + turn.logits).map(|row| model.hidden(row)), &mut tell);
+            } else if turn.logits > 0 {
                 // What was guessed counts as computed once it has come true.
                 running.computed -= turn.logits - 1;
-                let model = &self.model;
+                let answered = running.tokens.len();
                 running.advance(|guess| model.logits(row + guess), price, &mut tell)?;
-                row += turn.logits;
+                // A guess is among the tokens until it is judged.
+                let new = (running.tokens.len() + turn.logits - 1).saturating_sub(answered);
+                self.clients.count(running.client, new, started);
             }
+            row += turn.logits;
             for index in before / BLOCK..running.computed / BLOCK {
                 let tokens = &running.tokens[index * BLOCK..(index + 1) * BLOCK];
                 running.chain = self.pool.remember(running.chain, running.blocks[index], tokens);
@@ -321,47 +383,113 @@ impl Engine {
         Ok(())
     }
 
+    /// Ends what nobody waits for any more.
+    fn expire(&mut self, now: Instant, tell: &mut impl FnMut(Event)) {
+        let mut is_expired = |running: &mut Running| {
+            let is_late = running.deadline.is_some_and(|deadline| deadline <= now);
+            if is_late {
+                running.finish(FinishReason::Deadline, tell);
+            }
+            is_late
+        };
+        self.waiting.retain_mut(|waiting| !is_expired(waiting));
+        self.running.retain_mut(|running| {
+            let is_expired = is_expired(running);
+            if is_expired {
+                self.pool.release(&running.blocks);
+            }
+            !is_expired
+        });
+    }
+
+    /// Learns from the step at hand, which took the model so long.
+    fn note_time(&mut self, seconds: f32) {
+        let (mut answers, mut prompt, mut guessed, mut plain) = (0, 0, false, true);
+        for turn in &self.turns {
+            let running = &self.running[turn.at];
+            // What is forced upon an answer is a prompt's work, but not limited as such.
+            match running.is_decoding() && running.pooling().is_none() {
+                true => answers += 1,
+                false => prompt += turn.rows,
+            }
+            guessed |= turn.rows > 1;
+            plain &= turn.rows == turn.logits && running.pooling().is_none();
+        }
+        if plain {
+            self.guess_price.note(self.turns.len(), guessed, seconds);
+        }
+        self.pace.note(answers > 0, prompt, seconds);
+    }
+
     /// Running answers first, one row each; prompts share the rows that are left, first come first served.
     fn take_turns(&mut self) {
         self.turns.clear();
         let mut room = self.model.max_tokens;
-        // A guess made in this step is not counted: who decodes, decodes.
-        let decoding = |running: &Running| running.pending().len() - running.drafts.tokens().len() == 1;
         // Guesses pay while a step's price is that of reading the weights.
-        let alone = self.running.iter().filter(|running| decoding(running)).count();
+        let alone = self.running.iter().filter(|running| running.is_decoding()).count();
         let may_guess = self.speculation != Speculation::Off && alone == self.running.len();
         let guesses = if may_guess { GUESSING_ROWS / alone.max(1) } else { 0 };
+        let mut prompt_room = if alone > 0 { self.pace.rows(self.max_stall) } else { usize::MAX };
+        // A mean is taken of every row's vector: of so many more than the one that everybody may have.
+        let mut spare = MAX_LOGITS - self.running.len();
         for first in [true, false] {
             for (at, running) in self.running.iter_mut().enumerate() {
-                let pending = running.pending().len();
-                let rows = pending.min(room);
-                if decoding(running) == first && running.drafts.tokens().is_empty() && rows > 0 {
-                    let guessed = if guesses > 1 { running.guess((guesses - 1).min(room - rows)) } else { 0 };
-                    let logits = if rows == pending { 1 + guessed } else { 0 };
-                    room -= rows + guessed;
-                    self.turns.push(Turn { at, rows: rows + guessed, logits });
+                // A guess made in this step is not counted: who decodes, decodes.
+                if running.is_decoding() != first || !running.drafts.tokens().is_empty() {
+                    continue;
                 }
+                let pending = running.pending().len();
+                let mut rows = pending.min(room);
+                if !first {
+                    rows = rows.min(prompt_room);
+                    prompt_room -= rows;
+                }
+                let is_mean = running.pooling() == Some(Pooling::Mean);
+                if is_mean {
+                    // The head runs over these rows for nothing; its share of the work is small for all but the smallest models.
+                    rows = rows.min(1 + spare);
+                    spare -= rows.saturating_sub(1);
+                }
+                if rows == 0 {
+                    continue;
+                }
+                let guessed = if guesses > 1 { running.guess((guesses - 1).min(room - rows)) } else { 0 };
+                let logits = match (is_mean, rows == pending) {
+                    (true, _) => rows,
+                    (false, true) => 1 + guessed,
+                    (false, false) => 0,
+                };
+                room -= rows + guessed;
+                self.turns.push(Turn { at, rows: rows + guessed, logits });
             }
         }
     }
 
     /// Starts waiting requests as long as the cache has room for all they may need, so that none has to be stopped half-way.
-    fn admit(&mut self) {
-        while let Some(next) = self.waiting.front() {
-            if self.running.len() == MAX_LOGITS || self.no_room_at == Some(self.pool.changes()) {
+    fn admit(&mut self, now: Instant) {
+        while self.running.len() < MAX_LOGITS {
+            let Some(at) = self.clients.next(self.waiting.iter().map(|waiting| waiting.client), now) else { return };
+            let next = &self.waiting[at];
+            let here = (next.id, self.pool.changes());
+            if self.no_room == Some(here) {
                 return;
             }
             let needed = next.positions_needed().div_ceil(BLOCK);
-            let (mut blocks, chain) = self.pool.find_prefix(&next.tokens);
+            let (mut blocks, chain) = match next.can_skip() {
+                true => self.pool.find_prefix(&next.tokens),
+                false => (vec![], Chain::default()),
+            };
             if needed - blocks.len() > self.pool.available() {
                 self.pool.release(&blocks);
-                self.no_room_at = Some(self.pool.changes());
+                self.no_room = Some((here.0, self.pool.changes()));
                 return;
             }
-            let Some(mut next) = self.waiting.pop_front() else { return };
+            let Some(mut next) = self.waiting.remove(at) else { return };
             next.found_in_cache(blocks.len() * BLOCK, chain);
             blocks.extend(std::iter::from_fn(|| self.pool.take()).take(needed - blocks.len()));
             next.blocks = blocks;
+            // Now rather than when it is run: of many that wait, clients take turns.
+            self.clients.count(next.client, next.pending().len(), now);
             self.running.push(next);
         }
     }

@@ -3,13 +3,16 @@
 #![forbid(unsafe_code)]
 
 mod blocks;
+mod clients;
 mod compile;
+mod constraint;
 mod draft;
 mod engine;
 mod error;
 mod measure;
 mod memory;
 mod options;
+mod pace;
 mod packed_copy;
 mod plan;
 mod request;
@@ -18,9 +21,10 @@ mod sampler;
 mod stop;
 mod weights;
 
-pub use engine::{Engine, StepBytes};
+pub use constraint::{Constraint, ConstraintError, Constraints, Grammar};
+pub use engine::{Engine, Occupancy, StepBytes};
 pub use error::EngineError;
 pub use measure::{ArbitrarySequences, Compared};
 pub use options::{KvFormat, MemoryPlan, Options, Speculation, WeightFormat};
 pub use packed_copy::{PackedCopies, PackedCopy, WeightsSource};
-pub use request::{Event, FinishReason, Request, RequestId, Sampling, TokenLogprob, Usage};
+pub use request::{Event, FinishReason, Pooling, Request, RequestId, Sampling, Task, TokenLogprob, Usage};

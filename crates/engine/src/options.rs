@@ -1,5 +1,7 @@
 //! How a model is loaded, and what that takes.
 
+use std::time::Duration;
+
 use whit_kernels::Format;
 
 use crate::PackedCopies;
@@ -25,6 +27,9 @@ pub struct Options {
     pub packed_copies: Option<PackedCopies>,
     /// Whether tokens are guessed ahead.
     pub speculation: Speculation,
+    /// How long a running answer may wait for its next token while prompts are read: as steps were measured, and as far as that is
+    /// possible at all.
+    pub max_stall: Duration,
 }
 
 impl Default for Options {
@@ -39,6 +44,7 @@ impl Default for Options {
             sequences: 1,
             packed_copies: None,
             speculation: Speculation::Auto,
+            max_stall: Duration::from_millis(100),
         }
     }
 }

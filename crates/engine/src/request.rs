@@ -1,6 +1,8 @@
 //! What goes into the engine and what comes out.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::constraint::Constraint;
 
 /// Names a request within its engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,6 +23,34 @@ pub struct Request {
     pub stop: Vec<String>,
     /// Return the log-probability of each generated token and of this many most likely ones.
     pub logprobs: Option<usize>,
+    /// What the answer must fit. Stop tokens come only where it is complete; where it can only be complete, it ends.
+    pub constraint: Option<Constraint>,
+    /// Who asks: those who wait take turns by what was done for them.
+    pub client: u64,
+    /// When the answer is of no use any more: it ends then, with what there is of it.
+    pub deadline: Option<Instant>,
+    /// What is wanted.
+    pub task: Task,
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Task {
+    /// An answer.
+    #[default]
+    Generate,
+    /// One vector of the model's hidden size for the whole prompt, from what stands before the vocabulary head (the final norm's
+    /// output). Nothing is generated, and sampling, limits, stops and constraint are without meaning.
+    Embed(Pooling),
+}
+
+/// How the vectors of a text's tokens become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooling {
+    /// That of the last token.
+    Last,
+    /// Their mean.
+    Mean,
 }
 
 impl Request {
@@ -33,13 +63,17 @@ impl Request {
             stop_tokens: vec![],
             stop: vec![],
             logprobs: None,
+            constraint: None,
+            client: 0,
+            deadline: None,
+            task: Task::Generate,
         }
     }
 }
 
 /// How the next token is chosen from the logits. The default is greedy.
 ///
-/// Applied in this order: logit bias, penalties, then (unless the temperature is 0) temperature, top-k, top-p, min-p, draw.
+/// Applied in this order: the constraint's mask, logit bias, penalties, then (unless the temperature is 0) temperature, top-k, top-p, min-p, draw.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sampling {
     /// 0 takes the most likely token.
@@ -56,7 +90,8 @@ pub struct Sampling {
     pub presence_penalty: f32,
     /// Subtracted for each time a token was seen in the answer; 0 is off.
     pub frequency_penalty: f32,
-    /// Added to logits before anything else.
+    /// Added to logits before penalties. Cannot bring back what a constraint rules out, nor rule out all that it allows: then the most
+    /// likely of that is taken.
     pub logit_bias: Vec<(u32, f32)>,
     /// Seed of the draw; the same seed, prompt and sampling give the same answer, whatever else is in the batch.
     pub seed: u64,
@@ -118,6 +153,13 @@ pub enum Event<'a> {
         /// If asked for: the token's own log-probability, then the most likely ones.
         logprobs: Option<&'a TokenLogprob>,
     },
+    /// The vector of a request for one; what it is of is over with the next event.
+    Embedding {
+        /// Whose.
+        request: RequestId,
+        /// As the model has it: not scaled to length 1.
+        vector: &'a [f32],
+    },
     /// The request is over and its memory free.
     Finished {
         /// Whose.
@@ -131,7 +173,7 @@ pub enum Event<'a> {
     },
 }
 
-/// Log-probabilities (natural, over the full vocabulary, before temperature and cuts) at one generated token.
+/// Log-probabilities (natural, over the full vocabulary, before constraint, temperature and cuts) at one generated token.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TokenLogprob {
     /// Of the chosen token.
@@ -143,10 +185,15 @@ pub struct TokenLogprob {
 /// Why a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishReason {
-    /// A stop token or stop text.
+    /// A stop token or stop text; a constraint that is complete; an embedding that was told.
     Stop,
     /// `max_tokens`, or the context is full.
     Length,
+    /// Its deadline has passed.
+    Deadline,
+    /// The constraint could not be followed to its end: it is too complex, or no token of the vocabulary fits. The answer so far
+    /// may not fit it.
+    Constraint,
 }
 
 /// What a request took.

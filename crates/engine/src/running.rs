@@ -8,14 +8,19 @@ use whit_model::tokenizer::StreamDecoder;
 
 use crate::EngineError;
 use crate::blocks::Chain;
+use crate::constraint::{Constraint, End};
 use crate::draft::Drafts;
-use crate::request::{Event, FinishReason, Request, RequestId, TokenLogprob, Usage};
-use crate::sampler::Sampler;
+use crate::request::{Event, FinishReason, Pooling, Request, RequestId, Task, TokenLogprob, Usage};
+use crate::sampler::{Sampler, allows};
 use crate::stop::{Passed, StopTexts};
 
 /// A request with everything that belongs to it.
 pub(crate) struct Running {
     pub id: RequestId,
+    /// Who asks.
+    pub client: u64,
+    pub deadline: Option<Instant>,
+    pub task: Task,
     /// Prompt, then answer.
     pub tokens: Vec<u32>,
     /// Tokens whose keys and values are in the cache.
@@ -39,12 +44,22 @@ pub(crate) struct Running {
     /// It has told its end.
     pub over: bool,
     pub drafts: Drafts,
+    /// What the answer must fit; away while its mask is computed.
+    pub constraint: Option<Box<Constraint>>,
+    is_constrained: bool,
+    /// The sum of the vectors of the tokens so far, for their mean. The order of the sum is theirs, whatever the chunks are.
+    sum: Vec<f64>,
 }
 
 impl Running {
     pub fn new(id: RequestId, request: Request, context: usize, tokenizer: Option<Arc<Tokenizer>>) -> Running {
         let prompt = request.prompt.len();
-        let limit = request.max_tokens.map_or(context, |max| prompt.saturating_add(max).min(context));
+        let limit = match request.task {
+            Task::Generate => request.max_tokens.map_or(context, |max| prompt.saturating_add(max).min(context)),
+            Task::Embed(_) => prompt,
+        };
+        let mut stop_tokens = request.stop_tokens;
+        stop_tokens.extend(request.constraint.iter().flat_map(|constraint| constraint.stop_tokens()));
         let mut sampler = Sampler::new(request.sampling, &request.prompt);
         let decoder = tokenizer.map(|tokenizer| tokenizer.shared_decoder_after(&request.prompt, true));
         let mut tokens = request.prompt;
@@ -53,6 +68,9 @@ impl Running {
         sampler.reserve(limit.saturating_sub(prompt));
         Running {
             id,
+            client: request.client,
+            deadline: request.deadline,
+            task: request.task,
             sampler,
             computed: 0,
             blocks: vec![],
@@ -60,7 +78,7 @@ impl Running {
             prompt,
             cached: 0,
             limit,
-            stop_tokens: request.stop_tokens,
+            stop_tokens,
             logprobs: request.logprobs,
             last_logprobs: TokenLogprob::default(),
             decoder,
@@ -70,6 +88,9 @@ impl Running {
             first_token: None,
             over: false,
             drafts: Drafts::default(),
+            is_constrained: request.constraint.is_some(),
+            constraint: request.constraint.map(Box::new),
+            sum: vec![],
         }
     }
 
@@ -78,8 +99,30 @@ impl Running {
         &self.tokens[self.computed..]
     }
 
+    /// Whether its prompt has been run, or all but one token of it: then a step goes on with it at little cost.
+    pub fn is_decoding(&self) -> bool {
+        self.computed >= self.prompt || self.pending().len() - self.drafts.tokens().len() == 1
+    }
+
+    /// How its tokens' vectors become one, if that is what is wanted.
+    pub fn pooling(&self) -> Option<Pooling> {
+        match self.task {
+            Task::Generate => None,
+            Task::Embed(pooling) => Some(pooling),
+        }
+    }
+
+    /// Whether a beginning that is in the cache need not be run again.
+    pub fn can_skip(&self) -> bool {
+        self.task != Task::Embed(Pooling::Mean)
+    }
+
     /// Guesses what comes after the pending tokens, at most `most` tokens, and adds it to them; how many that were.
     pub fn guess(&mut self, most: usize) -> usize {
+        // A grammar often forces what could be guessed, and a guess that does not fit it is lost.
+        if self.is_constrained || self.task != Task::Generate {
+            return 0;
+        }
         // The answer's last token is never run.
         let room = self.limit.saturating_sub(self.tokens.len() + 1);
         self.drafts.guess(&self.tokens, most.min(room));
@@ -116,6 +159,30 @@ impl Running {
         Ok(())
     }
 
+    /// Takes the vectors of the tokens just run, or of the last of them if no other is needed; at the end of the prompt, tells the one
+    /// that becomes of them.
+    pub fn embed<'h>(&mut self, hidden: impl Iterator<Item = &'h [f32]>, tell: &mut impl FnMut(Event)) {
+        let mut last: &[f32] = &[];
+        for row in hidden {
+            last = row;
+            if self.task == Task::Embed(Pooling::Mean) {
+                self.sum.resize(row.len(), 0.0);
+                self.sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+            }
+        }
+        if self.computed < self.prompt {
+            return;
+        }
+        let request = self.id;
+        if self.sum.is_empty() {
+            tell(Event::Embedding { request, vector: last });
+        } else {
+            let mean: Vec<f32> = self.sum.iter().map(|sum| (sum / self.prompt as f64) as f32).collect();
+            tell(Event::Embedding { request, vector: &mean });
+        }
+        self.finish(FinishReason::Stop, tell);
+    }
+
     /// Cache positions it may come to use. The last token of an answer is never run.
     pub fn positions_needed(&self) -> usize {
         self.limit.max(self.prompt)
@@ -132,17 +199,78 @@ impl Running {
     fn choose(&mut self, logits: &[f32], tell: &mut impl FnMut(Event)) -> Result<(), EngineError> {
         if self.limit <= self.prompt {
             // max_tokens is 0: the prompt was to be run, nothing more.
-            self.over = true;
-            tell(Event::Finished { request: self.id, text: "", reason: FinishReason::Length, usage: self.usage() });
+            self.finish(FinishReason::Length, tell);
             return Ok(());
         }
-        let id = self.sampler.choose(logits);
-        if !logits[id as usize].is_finite() {
+        match self.constraint.take() {
+            Some(mut constraint) => {
+                let result = self.choose_within(&mut constraint, logits, tell);
+                self.constraint = Some(constraint);
+                result
+            }
+            None if self.is_constrained => Err(EngineError::Internal("a constraint was lost".into())),
+            None => {
+                let id = self.sampler.choose(logits, None);
+                self.take(id, Some(logits), false, tell)
+            }
+        }
+    }
+
+    /// As [`Running::choose`], and takes the tokens that can only follow.
+    fn choose_within(
+        &mut self,
+        constraint: &mut Constraint,
+        logits: &[f32],
+        tell: &mut impl FnMut(Event),
+    ) -> Result<(), EngineError> {
+        let id = match (constraint.take_forced(), constraint.mask()) {
+            (Some(id), _) => {
+                self.sampler.note(id);
+                id
+            }
+            (None, Some(mask)) => {
+                let id = self.sampler.choose(logits, Some(mask));
+                if !allows(mask, id) {
+                    // The tokenizer has tokens that the model does not have, and only they fit.
+                    self.finish(FinishReason::Constraint, tell);
+                    return Ok(());
+                }
+                constraint.consume(id);
+                id
+            }
+            (None, None) => {
+                let is_complete = constraint.end() == Some(End::Complete);
+                self.finish(if is_complete { FinishReason::Stop } else { FinishReason::Constraint }, tell);
+                return Ok(());
+            }
+        };
+        self.take(id, Some(logits), constraint.end() == Some(End::Complete), tell)?;
+        // Log-probabilities take logits: then what is forced is run one by one, too.
+        while self.logprobs.is_none() && !self.over {
+            let Some(id) = constraint.take_forced() else { break };
+            self.sampler.note(id);
+            self.take(id, None, constraint.end() == Some(End::Complete), tell)?;
+        }
+        if !self.over && constraint.end() == Some(End::Failed) {
+            self.finish(FinishReason::Constraint, tell);
+        }
+        Ok(())
+    }
+
+    /// The answer goes on with `id`, and tells it. `logits`: those it was chosen from, if it was; `ends`: nothing comes after it.
+    fn take(
+        &mut self,
+        id: u32,
+        logits: Option<&[f32]>,
+        ends: bool,
+        tell: &mut impl FnMut(Event),
+    ) -> Result<(), EngineError> {
+        if logits.is_some_and(|logits| !logits[id as usize].is_finite()) {
             return Err(EngineError::NotFinite);
         }
         self.tokens.push(id);
         self.first_token.get_or_insert_with(Instant::now);
-        if let Some(top) = self.logprobs {
+        if let (Some(top), Some(logits)) = (self.logprobs, logits) {
             self.sampler.logprobs(logits, id, top, &mut self.last_logprobs);
         }
         let is_stop = self.stop_tokens.contains(&id);
@@ -154,21 +282,28 @@ impl Running {
         };
         let logprobs = self.logprobs.map(|_| &self.last_logprobs);
         tell(Event::Token { request: self.id, id, text, logprobs });
-        self.over = is_stop || is_stopped || self.tokens.len() >= self.limit;
-        if self.over {
-            let usage = self.usage();
-            // What was held back can still hold a stop text, if the decoder kept part of it.
-            let decoder = self.decoder.take();
-            let (text, reason) = match is_stopped {
-                true => ("", FinishReason::Stop),
-                false => match self.stop_texts.finish(|text| decoder.into_iter().for_each(|d| d.finish_to(text))) {
-                    Passed::Text(text) if !is_stop => (text, FinishReason::Length),
-                    Passed::Text(text) | Passed::Stop(text) => (text, FinishReason::Stop),
-                },
-            };
-            tell(Event::Finished { request: self.id, text, reason, usage });
+        if is_stopped {
+            self.over = true;
+            tell(Event::Finished { request: self.id, text: "", reason: FinishReason::Stop, usage: self.usage() });
+        } else if is_stop || ends {
+            self.finish(FinishReason::Stop, tell);
+        } else if self.tokens.len() >= self.limit {
+            self.finish(FinishReason::Length, tell);
         }
         Ok(())
+    }
+
+    /// Tells the end, with the text that was held back.
+    pub fn finish(&mut self, reason: FinishReason, tell: &mut impl FnMut(Event)) {
+        self.over = true;
+        let usage = self.usage();
+        // What was held back can still hold a stop text, if the decoder kept part of it.
+        let decoder = self.decoder.take();
+        let (text, reason) = match self.stop_texts.finish(|text| decoder.into_iter().for_each(|d| d.finish_to(text))) {
+            Passed::Text(text) => (text, reason),
+            Passed::Stop(text) => (text, FinishReason::Stop),
+        };
+        tell(Event::Finished { request: self.id, text, reason, usage });
     }
 
     fn usage(&self) -> Usage {

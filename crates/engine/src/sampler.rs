@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::constraint::Mask;
 use crate::request::{Sampling, TokenLogprob};
 
 /// Chooses the tokens of one request.
@@ -25,28 +26,42 @@ impl Sampler {
         Sampler { sampling, seen, random, logits: vec![], candidates: vec![] }
     }
 
-    /// The next token; it counts as seen from now on.
-    pub fn choose(&mut self, logits: &[f32]) -> u32 {
-        let id = match self.changes_logits() {
-            false if self.sampling.temperature == 0.0 => most_likely(logits),
-            false => self.draw(logits),
+    /// The next token, one that `mask` allows; it counts as seen from now on.
+    pub fn choose(&mut self, logits: &[f32], mask: Option<&Mask>) -> u32 {
+        let id = match self.changes_logits() || mask.is_some() {
+            false => self.pick(logits),
             true => {
                 let mut changed = std::mem::take(&mut self.logits);
                 changed.clear();
                 changed.extend_from_slice(logits);
+                if let Some(mask) = mask {
+                    restrict(&mut changed, mask);
+                }
                 self.penalise(&mut changed);
-                let id = match self.sampling.temperature == 0.0 {
-                    true => most_likely(&changed),
-                    false => self.draw(&changed),
-                };
+                let mut id = self.pick(&changed);
+                // A bias can rule out all that the mask allows.
+                if let Some(mask) = mask.filter(|mask| !allows(mask, id)) {
+                    changed.copy_from_slice(logits);
+                    restrict(&mut changed, mask);
+                    id = most_likely(&changed);
+                }
                 self.logits = changed;
                 id
             }
         };
+        self.note(id);
+        id
+    }
+
+    /// A token that was not chosen here counts as seen from now on.
+    pub fn note(&mut self, id: u32) {
         if self.keeps_count() {
             *self.seen.entry(id).or_default() += 1;
         }
-        id
+    }
+
+    fn pick(&mut self, logits: &[f32]) -> u32 {
+        if self.sampling.temperature == 0.0 { most_likely(logits) } else { self.draw(logits) }
     }
 
     /// Makes room for `answers` more tokens, so that counting them need not.
@@ -107,7 +122,9 @@ impl Sampler {
 
         let candidates = &mut self.candidates;
         candidates.clear();
-        candidates.extend(logits.iter().enumerate().map(|(id, &logit)| (weight(logit), id as u32)));
+        // What is ruled out has no weight; a NaN stays, to be found out.
+        let possible = logits.iter().enumerate().filter(|(_, logit)| **logit != f32::NEG_INFINITY);
+        candidates.extend(possible.map(|(id, &logit)| (weight(logit), id as u32)));
         if s.top_k > 0 && s.top_k < candidates.len() {
             candidates.select_nth_unstable_by(s.top_k - 1, better);
             candidates.truncate(s.top_k);
@@ -134,6 +151,27 @@ impl Sampler {
         // Rounding can leave a little over: the most likely one is always a candidate.
         candidates.iter().copied().min_by(better).map_or(0, |c| c.1)
     }
+}
+
+/// Rules out what `mask` does not allow, and what it does not know.
+fn restrict(logits: &mut [f32], mask: &Mask) {
+    for (logits, &allowed) in logits.chunks_mut(32).zip(mask.as_slice()) {
+        if allowed == 0 {
+            logits.fill(f32::NEG_INFINITY);
+        } else if allowed != u32::MAX {
+            for (bit, logit) in logits.iter_mut().enumerate() {
+                if allowed & (1 << bit) == 0 {
+                    *logit = f32::NEG_INFINITY;
+                }
+            }
+        }
+    }
+    let known = mask.len().min(logits.len());
+    logits[known..].fill(f32::NEG_INFINITY);
+}
+
+pub(crate) fn allows(mask: &Mask, id: u32) -> bool {
+    (id as usize) < mask.len() && mask.is_allowed(id)
 }
 
 /// The likelier first, the lower id first among equals.
@@ -266,7 +304,7 @@ mod tests {
     fn the_same_seed_draws_the_same_tokens() {
         let run = |seed| {
             let mut sampler = Sampler::new(Sampling { seed, ..sampling() }, &[]);
-            (0..50).map(|_| sampler.choose(&LOGITS)).collect::<Vec<_>>()
+            (0..50).map(|_| sampler.choose(&LOGITS, None)).collect::<Vec<_>>()
         };
         assert_eq!(run(5), run(5));
         assert_ne!(run(5), run(6));
@@ -276,17 +314,53 @@ mod tests {
     fn penalties_and_bias_move_the_logits_they_name() {
         let greedy = Sampling::default();
         let mut s = Sampler::new(Sampling { repetition_penalty: 4.0, ..greedy.clone() }, &[1]);
-        assert_eq!(s.choose(&LOGITS), 4, "token 1 stands in the prompt");
+        assert_eq!(s.choose(&LOGITS, None), 4, "token 1 stands in the prompt");
         let mut s = Sampler::new(Sampling { presence_penalty: 0.8, ..greedy.clone() }, &[1]);
         assert_eq!(
-            [s.choose(&LOGITS), s.choose(&LOGITS), s.choose(&LOGITS)],
+            [s.choose(&LOGITS, None), s.choose(&LOGITS, None), s.choose(&LOGITS, None)],
             [1, 4, 1],
             "the prompt does not count, the answer once"
         );
         let mut s = Sampler::new(Sampling { frequency_penalty: 0.6, ..greedy.clone() }, &[]);
-        assert_eq!([0; 4].map(|_| s.choose(&LOGITS)), [1, 4, 1, 2]);
+        assert_eq!([0; 4].map(|_| s.choose(&LOGITS, None)), [1, 4, 1, 2]);
         let mut s = Sampler::new(Sampling { logit_bias: vec![(3, 10.0), (1, f32::NEG_INFINITY)], ..greedy }, &[]);
-        assert_eq!(s.choose(&LOGITS), 3);
+        assert_eq!(s.choose(&LOGITS, None), 3);
+    }
+
+    #[test]
+    fn whatever_the_sampling_only_what_the_mask_allows_is_chosen() {
+        let logits: Vec<f32> = (0..100).map(|id| ((id * 37) % 101) as f32 * 0.2 - 10.0).collect();
+        // A vocabulary of 98 of the model's 100 tokens; ever other ones of them are allowed.
+        for salt in 0..50u32 {
+            let mut mask = Mask::alloc(98);
+            (0..98).filter(|id| (id * 7 + salt) % 13 < 1 + salt % 4).for_each(|id| mask.allow_token(id));
+            let everything = (0..100).map(|id| (id, f32::NEG_INFINITY)).collect::<Vec<_>>();
+            for sampling in [
+                Sampling::default(),
+                Sampling { temperature: 1.5, seed: salt.into(), ..Sampling::default() },
+                Sampling { temperature: 0.7, top_p: 0.1, top_k: 2, min_p: 0.5, ..Sampling::default() },
+                Sampling { temperature: 100.0, top_k: 99, repetition_penalty: 0.1, ..Sampling::default() },
+                Sampling { logit_bias: vec![(99, 100.0), (3, 100.0), (98, 50.0)], ..Sampling::default() },
+                Sampling { temperature: 1.0, logit_bias: everything, ..Sampling::default() },
+            ] {
+                let mut sampler = Sampler::new(sampling.clone(), &[1, 2, 3]);
+                for _ in 0..20 {
+                    let id = sampler.choose(&logits, Some(&mask));
+                    assert!(allows(&mask, id), "{id} with {sampling:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_mask_that_allows_everything_changes_no_choice() {
+        let mut mask = Mask::alloc(5);
+        mask.set_all(true);
+        let run = |mask: Option<&Mask>| {
+            let mut sampler = Sampler::new(sampling(), &[]);
+            (0..50).map(|_| sampler.choose(&LOGITS, mask)).collect::<Vec<_>>()
+        };
+        assert_eq!(run(Some(&mask)), run(None));
     }
 
     #[test]

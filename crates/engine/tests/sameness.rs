@@ -109,6 +109,7 @@ fn a_prompt_found_in_the_cache_says_the_same_and_is_not_run_again() {
                     let step = engine.step(|event| match event {
                         Event::Token { id, .. } => ids.push(id),
                         Event::Finished { usage, .. } => assert_eq!(usage.cached_tokens, cached),
+                        Event::Embedding { .. } => panic!("nobody asked for one"),
                     });
                     step.unwrap();
                 }

@@ -80,11 +80,13 @@ pub fn answer(
                 Event::Finished { text, reason, usage, .. } => {
                     answer.finish = match reason {
                         FinishReason::Stop => Finish::Stop,
-                        FinishReason::Length => Finish::Length,
+                        // The last two do not come where nobody asks for a deadline or a constraint.
+                        FinishReason::Length | FinishReason::Deadline | FinishReason::Constraint => Finish::Length,
                     };
                     answer.usage = usage;
                     text
                 }
+                Event::Embedding { .. } => "",
             };
             if delivered.is_ok() {
                 delivered = deliver(&mut answer.text, text, on_text);

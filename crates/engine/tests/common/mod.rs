@@ -2,9 +2,10 @@
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use whit_engine::{Engine, Event, KvFormat, Options, Request};
-use whit_model::{Checkpoint, DecoderSpec, safetensors};
+use whit_engine::{Engine, Event, FinishReason, KvFormat, Options, Request, RequestId};
+use whit_model::{Checkpoint, DecoderSpec, Tokenizer, safetensors};
 
 /// The folder an environment variable names, or else `default`; both relative to the repository's root.
 pub fn folder(variable: &str, default: &str) -> PathBuf {
@@ -90,6 +91,63 @@ pub fn generate(engine: &mut Engine, request: Request) -> Vec<u32> {
         step.unwrap();
     }
     ids
+}
+
+/// The repository's own model, with its tokenizer.
+pub fn pocket(options: &Options) -> (Engine, Arc<Tokenizer>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pocket-q8_0.gguf");
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    let spec = DecoderSpec::from_checkpoint(&checkpoint).unwrap();
+    let tokenizer = Arc::new(Tokenizer::from_checkpoint(&checkpoint).unwrap());
+    let engine = Engine::load(&checkpoint, &spec, Some(tokenizer.clone()), options, &mut |_, _| {}).unwrap();
+    (engine, tokenizer)
+}
+
+/// What a request came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    pub ids: Vec<u32>,
+    pub text: String,
+    pub vector: Vec<f32>,
+    pub finish: Option<FinishReason>,
+    /// Steps from submission to the end.
+    pub steps: usize,
+}
+
+/// Runs the engine until nothing is left to do; what the requests came to, in their order.
+pub fn finish(engine: &mut Engine, requests: &[RequestId]) -> Vec<Answer> {
+    let mut answers = vec![Answer::default(); requests.len()];
+    while !engine.is_idle() {
+        for answer in answers.iter_mut().filter(|answer| answer.finish.is_none()) {
+            answer.steps += 1;
+        }
+        let step = engine.step(|event| {
+            let (Event::Token { request, .. } | Event::Embedding { request, .. } | Event::Finished { request, .. }) = event;
+            let Some(at) = requests.iter().position(|id| *id == request) else { return };
+            let answer = &mut answers[at];
+            assert_eq!(answer.finish, None, "nothing comes after the end");
+            match event {
+                Event::Token { id, text, .. } => {
+                    answer.ids.push(id);
+                    answer.text += text;
+                }
+                Event::Embedding { vector, .. } => answer.vector = vector.to_vec(),
+                Event::Finished { text, reason, usage, .. } => {
+                    assert_eq!(usage.generated_tokens, answer.ids.len());
+                    answer.text += text;
+                    answer.finish = Some(reason);
+                }
+            }
+        });
+        step.unwrap();
+    }
+    answers
+}
+
+/// What one request comes to alone.
+pub fn run(engine: &mut Engine, request: Request) -> Answer {
+    let id = engine.submit(request).unwrap();
+    finish(engine, &[id]).remove(0)
 }
 
 /// The largest difference between two sets of rows; a NaN counts as infinite.

@@ -1,0 +1,362 @@
+//! Grammars that answers must fit, as masks over the vocabulary.
+//!
+//! What may come next is worked out by llguidance: a lexer of derivatives of regular expressions under an Earley parser, walked along a
+//! trie of the vocabulary's bytes. A grammar is compiled on the thread of whoever asks for it, under limits: schemas come from strangers.
+//! The masks are computed beside the forward pass ([`masks`]).
+
+mod masks;
+mod schema;
+mod vocabulary;
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use llguidance::api::{GrammarWithLexer, ParserLimits, TopLevelGrammar};
+use llguidance::toktrie::{InferenceCapabilities, TokEnv};
+use llguidance::{Matcher, ParserFactory};
+use whit_model::Tokenizer;
+
+pub(crate) use self::masks::Masks;
+use self::vocabulary::Vocabulary;
+
+/// Tokens that may come next: bit `i` for token `i`.
+pub(crate) type Mask = llguidance::toktrie::SimpleVob;
+
+/// Bytes of a grammar. The largest JSON Schema of maskbench has 332 KiB.
+const MOST_BYTES: usize = 1 << 20;
+/// Lines of a grammar in Lark, whose rules llguidance follows by recursion.
+const MOST_LINES: usize = 10_000;
+/// How long one may take to compile.
+const LONGEST: Duration = Duration::from_secs(10);
+/// Grammars compiled at once; one that was given up counts until its thread is through with it.
+const AT_ONCE: usize = 4;
+/// Stack of the thread that compiles: enough for [`schema::DEEPEST`] levels of a schema, and for [`MOST_LINES`] rules each of which is
+/// the next. Only what is used of it takes memory.
+const STACK: usize = 256 << 20;
+/// States of a constraint's lexer, of 1 to 2 KiB each by llguidance's own account.
+const LEXER_STATES: usize = 50_000;
+/// Bytes of llguidance's reason that are passed on.
+const LONGEST_REASON: usize = 400;
+
+/// What an answer must fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grammar {
+    /// A JSON text that is valid under this JSON Schema (the schema's own text).
+    JsonSchema(String),
+    /// Any JSON object.
+    JsonObject,
+    /// A text that this regular expression (of Rust's `regex`) matches from end to end.
+    Regex(String),
+    /// A text of this context-free grammar, in llguidance's dialect of Lark. `%json { .. }` in it stands for a JSON text under that
+    /// schema, `<|name|>` for the control token of that name.
+    Lark(String),
+    /// One of these texts.
+    Choice(Vec<String>),
+}
+
+impl Grammar {
+    /// What stands for a JSON text under `schema` (the schema's own text) in a grammar in Lark. The same texts as of
+    /// [`Grammar::JsonSchema`].
+    ///
+    /// # Errors
+    /// If the schema is no JSON, or too large.
+    pub fn json_in_lark(schema: &str) -> Result<String, ConstraintError> {
+        Ok(format!("%json {}", schema::read(schema)?))
+    }
+}
+
+/// Why a grammar cannot be enforced.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConstraintError {
+    /// It is wrong, or asks for what whit does not know.
+    #[error("{0}")]
+    Grammar(String),
+    /// It is too large, or takes too long.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Others are being compiled: it may be tried again.
+    #[error("the grammars of other requests are still being prepared: try again later")]
+    Busy,
+    /// The tokenizer cannot be constrained.
+    #[error("{0}")]
+    Vocabulary(String),
+}
+
+/// Compiles grammars for one vocabulary. Cheap to clone; all clones are the same.
+#[derive(Clone)]
+pub struct Constraints(Arc<Compiler>);
+
+struct Compiler {
+    factory: ParserFactory,
+    stop_tokens: Arc<[u32]>,
+    under_way: Mutex<usize>,
+    done: Condvar,
+}
+
+impl Constraints {
+    /// Constraints for answers that `tokenizer` spells and that end with one of `stop_tokens`. Takes a second for a vocabulary of
+    /// 150,000 tokens.
+    ///
+    /// # Errors
+    /// [`ConstraintError::Vocabulary`] if the vocabulary is empty or too large, or has no such stop token.
+    pub fn new(tokenizer: &Arc<Tokenizer>, stop_tokens: &[u32]) -> Result<Constraints, ConstraintError> {
+        let vocabulary: TokEnv = Arc::new(Vocabulary::new(tokenizer.clone(), stop_tokens)?);
+        let can = InferenceCapabilities { ff_tokens: true, ..InferenceCapabilities::default() };
+        let slices = llguidance::earley::SlicedBiasComputer::general_slices();
+        let mut factory = ParserFactory::new(&vocabulary, can, &slices)
+            .map_err(|error| ConstraintError::Vocabulary(reason(&error.to_string())))?;
+        factory.quiet();
+        *factory.limits_mut() =
+            ParserLimits { max_lexer_states: LEXER_STATES, verbose_errors: false, ..ParserLimits::default() };
+        Ok(Constraints(Arc::new(Compiler {
+            factory,
+            stop_tokens: stop_tokens.into(),
+            under_way: Mutex::new(0),
+            done: Condvar::new(),
+        })))
+    }
+
+    /// Compiles `grammar`, for one request; a clone of what comes back is for another one.
+    ///
+    /// # Errors
+    /// If the grammar is wrong, cannot be enforced to the letter, or exceeds a limit.
+    pub fn compile(&self, grammar: &Grammar) -> Result<Constraint, ConstraintError> {
+        check_size(grammar)?;
+        let until = Instant::now() + LONGEST;
+        let permit = self.permit(until)?;
+        let (tell, hear) = mpsc::channel();
+        let (compiler, grammar) = (self.0.clone(), grammar.clone());
+        let thread = std::thread::Builder::new().name("whit-grammar".into()).stack_size(STACK);
+        thread
+            .spawn(move || {
+                // Nobody listens any more if it took too long.
+                let _ = tell.send(compiler.compile(&grammar));
+                drop(permit);
+            })
+            .map_err(|_| ConstraintError::Busy)?;
+        match hear.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(constraint) => constraint,
+            Err(RecvTimeoutError::Timeout) => Err(ConstraintError::TooLarge(format!(
+                "the grammar takes more than {} s to prepare: make it simpler",
+                LONGEST.as_secs()
+            ))),
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(ConstraintError::Grammar("the grammar cannot be compiled: make it simpler".into()))
+            }
+        }
+    }
+
+    fn permit(&self, until: Instant) -> Result<Permit, ConstraintError> {
+        let compiler = &self.0;
+        let under_way = compiler.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = until.saturating_duration_since(Instant::now());
+        let waited = compiler.done.wait_timeout_while(under_way, left, |under_way| *under_way >= AT_ONCE);
+        let (mut under_way, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if *under_way >= AT_ONCE {
+            return Err(ConstraintError::Busy);
+        }
+        *under_way += 1;
+        Ok(Permit(compiler.clone()))
+    }
+}
+
+impl std::fmt::Debug for Constraints {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Constraints").field("stop_tokens", &self.0.stop_tokens).finish_non_exhaustive()
+    }
+}
+
+/// The right to compile.
+struct Permit(Arc<Compiler>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        *self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.done.notify_one();
+    }
+}
+
+impl Compiler {
+    fn compile(&self, grammar: &Grammar) -> Result<Constraint, ConstraintError> {
+        let mut matcher = Matcher::new(self.factory.create_parser(top_level(grammar)?));
+        if let Some(error) = matcher.get_error() {
+            return Err(ConstraintError::Grammar(reason(&error)));
+        }
+        // What it says here it does not enforce.
+        if let Some(warning) = matcher.grammar_warnings().into_iter().next() {
+            return Err(ConstraintError::Grammar(reason(&warning)));
+        }
+        let mut constraint = Constraint {
+            matcher,
+            stop_tokens: self.stop_tokens.clone(),
+            mask: None,
+            forced: VecDeque::new(),
+            end: None,
+        };
+        // Here rather than beside the prompt's last pass: a grammar that nothing fits is refused.
+        match constraint.find_mask() {
+            Ok(()) => Ok(constraint),
+            Err(error) => Err(ConstraintError::Grammar(reason(&error))),
+        }
+    }
+}
+
+fn check_size(grammar: &Grammar) -> Result<(), ConstraintError> {
+    let (bytes, lines) = match grammar {
+        Grammar::JsonObject => (0, 0),
+        Grammar::JsonSchema(text) | Grammar::Regex(text) => (text.len(), 0),
+        Grammar::Lark(text) => (text.len(), text.lines().count()),
+        Grammar::Choice(texts) => (texts.iter().map(|text| text.len() + 3).sum(), 0),
+    };
+    if bytes > MOST_BYTES {
+        return Err(ConstraintError::TooLarge(format!("the grammar has {bytes} bytes: use {MOST_BYTES} or fewer")));
+    }
+    if lines > MOST_LINES {
+        return Err(ConstraintError::TooLarge(format!("the grammar has {lines} lines: use {MOST_LINES} or fewer")));
+    }
+    Ok(())
+}
+
+/// What llguidance compiles; what can be found wrong before, is.
+fn top_level(grammar: &Grammar) -> Result<TopLevelGrammar, ConstraintError> {
+    Ok(TopLevelGrammar::from_grammar(match grammar {
+        Grammar::JsonSchema(text) => GrammarWithLexer::from_json_schema(schema::read(text)?),
+        Grammar::JsonObject => GrammarWithLexer::from_json_schema(schema::any_object()),
+        Grammar::Regex(regex) => GrammarWithLexer::from_regex(regex),
+        Grammar::Lark(text) => GrammarWithLexer::from_lark(schema::with_schemas_checked(text)?),
+        Grammar::Choice(texts) if texts.is_empty() => {
+            return Err(ConstraintError::Grammar("a choice of nothing: give at least one text".into()));
+        }
+        Grammar::Choice(texts) => GrammarWithLexer::from_lark(lark_choice(texts)),
+    }))
+}
+
+/// One terminal of all the texts: the lexer decides between them as it goes.
+fn lark_choice(texts: &[String]) -> String {
+    // Lark's strings are JSON's.
+    let quoted: Vec<String> = texts.iter().map(|text| serde_json::Value::from(text.as_str()).to_string()).collect();
+    format!("start: CHOICE\nCHOICE: {}\n", quoted.join(" | "))
+}
+
+/// The first line of what llguidance says, shortened.
+fn reason(said: &str) -> String {
+    let line = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("the grammar cannot be used");
+    let end = line.char_indices().map(|(at, _)| at).find(|&at| at >= LONGEST_REASON);
+    match end {
+        Some(end) => format!("{} ...", &line[..end]),
+        None => line.to_owned(),
+    }
+}
+
+/// A compiled grammar, and how far one answer has come in it; see [`Constraints::compile`].
+pub struct Constraint {
+    matcher: Matcher,
+    /// Those it was compiled for.
+    stop_tokens: Arc<[u32]>,
+    /// What may come next, if that is known.
+    mask: Option<Mask>,
+    /// What comes next in any case; the matcher is past it.
+    forced: VecDeque<u32>,
+    end: Option<End>,
+}
+
+/// How an answer's way through its grammar ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It fits, and nothing can follow.
+    Complete,
+    /// A limit was reached, or no token fits.
+    Failed,
+}
+
+impl Constraint {
+    /// Whether a mask is to be computed before the next token can be chosen.
+    pub(crate) fn wants_mask(&self) -> bool {
+        self.mask.is_none() && self.forced.is_empty() && self.end.is_none()
+    }
+
+    /// Computes what may come next.
+    pub(crate) fn compute_mask(&mut self) {
+        if self.find_mask().is_err() {
+            self.end = Some(End::Failed);
+        }
+    }
+
+    fn find_mask(&mut self) -> Result<(), String> {
+        let fits = self.matcher.is_accepting().unwrap_or(false);
+        match self.matcher.compute_mask() {
+            Ok(mask) => {
+                self.mask = Some(mask);
+                Ok(())
+            }
+            // Without a stop token, a complete answer can be followed by nothing.
+            Err(_) if fits => {
+                self.end = Some(End::Complete);
+                Ok(())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// What may come next; none if that is not known, or the end has come.
+    pub(crate) fn mask(&self) -> Option<&Mask> {
+        self.mask.as_ref()
+    }
+
+    /// How it ended, once all that is forced was taken.
+    pub(crate) fn end(&self) -> Option<End> {
+        self.end.filter(|_| self.forced.is_empty())
+    }
+
+    /// The next token, if it can only be this one.
+    pub(crate) fn take_forced(&mut self) -> Option<u32> {
+        self.forced.pop_front()
+    }
+
+    /// The tokens that end an answer where it is complete.
+    pub(crate) fn stop_tokens(&self) -> &[u32] {
+        &self.stop_tokens
+    }
+
+    /// The answer goes on with `id`, which the mask allows.
+    pub(crate) fn consume(&mut self, id: u32) {
+        self.mask = None;
+        let mut consumed = self.matcher.consume_token(id);
+        if consumed.is_ok() && !self.matcher.is_stopped() {
+            let forced = self.matcher.compute_ff_tokens();
+            if !forced.is_empty() {
+                consumed = self.matcher.consume_tokens(&forced);
+                self.forced.extend(forced);
+            }
+        }
+        if consumed.is_err() || self.matcher.is_error() {
+            // What is forced may be what failed.
+            self.forced.clear();
+            self.end = Some(End::Failed);
+        } else if self.matcher.is_stopped() {
+            self.end = Some(if self.matcher.stop_reason().is_ok() { End::Complete } else { End::Failed });
+        }
+    }
+}
+
+impl Clone for Constraint {
+    /// For another answer; the two share nothing that grows, so that neither is slower or sooner at a limit for the other.
+    fn clone(&self) -> Constraint {
+        Constraint {
+            matcher: self.matcher.deep_clone(),
+            stop_tokens: self.stop_tokens.clone(),
+            mask: self.mask.clone(),
+            forced: self.forced.clone(),
+            end: self.end,
+        }
+    }
+}
+
+impl std::fmt::Debug for Constraint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Constraint").field("forced", &self.forced).field("end", &self.end).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,239 @@
+//! Answers under a constraint fit it, whatever the model would rather say, and are the same in any company.
+
+mod common;
+
+use common::{finish, pocket, run};
+use serde_json::{Value, json};
+use whit_engine::{Constraints, Engine, FinishReason, Grammar, Options, Request, Sampling, Speculation};
+
+fn options() -> Options {
+    Options { threads: Some(2), context: Some(1024), sequences: 8, memory: Some(1 << 32), ..Options::default() }
+}
+
+fn model() -> (Engine, Constraints) {
+    let (engine, tokenizer) = pocket(&options());
+    let constraints = Constraints::new(&tokenizer, tokenizer.end_tokens()).unwrap();
+    (engine, constraints)
+}
+
+/// Drawn so that the model says what it hardly ever would.
+fn hot(seed: u64) -> Sampling {
+    Sampling { temperature: 1.5, seed, ..Sampling::default() }
+}
+
+fn schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "name": { "type": "string", "maxLength": 12 },
+            "age": { "type": "integer", "minimum": 0, "maximum": 150 },
+            "colour": { "enum": ["red", "green", "light blue"] },
+            "friends": { "type": "array", "items": { "$ref": "#/$defs/friend" }, "maxItems": 2 },
+        },
+        "required": ["name", "age", "colour", "friends"],
+        "additionalProperties": false,
+        "$defs": { "friend": { "type": "object", "properties": { "likes": { "type": "boolean" } }, "required": ["likes"],
+                               "additionalProperties": false } },
+    })
+}
+
+fn assert_fits(text: &str) {
+    let value: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text:?}"));
+    let object = value.as_object().unwrap();
+    assert_eq!(object.len(), 4, "{text:?}");
+    assert!(object["name"].as_str().unwrap().chars().count() <= 12, "{text:?}");
+    assert!((0..=150).contains(&object["age"].as_i64().unwrap()), "{text:?}");
+    assert!(["red", "green", "light blue"].contains(&object["colour"].as_str().unwrap()), "{text:?}");
+    let friends = object["friends"].as_array().unwrap();
+    assert!(friends.len() <= 2, "{text:?}");
+    for friend in friends {
+        assert!(friend["likes"].is_boolean() && friend.as_object().unwrap().len() == 1, "{text:?}");
+    }
+}
+
+#[test]
+fn a_json_schema_is_fitted_at_any_temperature() {
+    let (mut engine, constraints) = model();
+    let constraint = constraints.compile(&Grammar::JsonSchema(schema().to_string())).unwrap();
+    let mut cut = 0;
+    for seed in 0..40 {
+        let sampling = Sampling { temperature: seed as f32 / 10.0, ..hot(seed) };
+        let answer = run(
+            &mut engine,
+            Request { sampling, constraint: Some(constraint.clone()), ..Request::new(vec![5 + seed as u32, 9, 30]) },
+        );
+        match answer.finish.unwrap() {
+            FinishReason::Stop => assert_fits(&answer.text),
+            FinishReason::Length => cut += 1,
+            other => panic!("{other:?} after {:?}", answer.text),
+        }
+    }
+    assert!(cut < 4, "{cut} were cut");
+}
+
+#[test]
+fn any_object_a_regular_expression_a_grammar_and_a_choice_are_fitted() {
+    let (mut engine, constraints) = model();
+    let lark = r#"
+        start: greeting " " NAME "!"
+        greeting: "hello" | "good morning"
+        NAME: /[A-Z][a-z]{1,8}/
+    "#;
+    let tool = format!("start: \"<call>\" arguments \"</call>\"\narguments: {}", {
+        Grammar::json_in_lark(r#"{"type": "array", "items": {"type": "null"}, "maxItems": 3}"#).unwrap()
+    });
+    let choices = ["yes", "no", "\"maybe\"\n", "yes and no"].map(str::to_owned).to_vec();
+    let fits: [(Grammar, &dyn Fn(&str) -> bool); 5] = [
+        (Grammar::JsonObject, &|text| serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object())),
+        (Grammar::Regex(r"\d{3}-[ab/]{2,5}".into()), &|text| {
+            let (digits, letters) = text.split_once('-').unwrap();
+            digits.len() == 3
+                && digits.bytes().all(|b| b.is_ascii_digit())
+                && (2..=5).contains(&letters.len())
+                && letters.bytes().all(|b| b"ab/".contains(&b))
+        }),
+        (Grammar::Lark(lark.into()), &|text| {
+            let rest = text.strip_prefix("hello ").or(text.strip_prefix("good morning ")).unwrap();
+            rest.ends_with('!') && (3..=10).contains(&rest.len()) && rest.as_bytes()[0].is_ascii_uppercase()
+        }),
+        (Grammar::Lark(tool), &|text| {
+            let inner = text.strip_prefix("<call>").unwrap().strip_suffix("</call>").unwrap();
+            serde_json::from_str::<Vec<()>>(inner).is_ok_and(|nulls| nulls.len() <= 3)
+        }),
+        (Grammar::Choice(choices.clone()), &|text| choices.iter().any(|choice| choice == text)),
+    ];
+    for (grammar, fits) in &fits {
+        let constraint = constraints.compile(grammar).unwrap_or_else(|error| panic!("{error} in {grammar:?}"));
+        for seed in 0..20 {
+            let request = Request { sampling: hot(seed), constraint: Some(constraint.clone()), ..Request::new(vec![7, 8]) };
+            let answer = run(&mut engine, request);
+            let is_cut = answer.finish == Some(FinishReason::Length) && *grammar == Grammar::JsonObject;
+            assert!(is_cut || answer.finish == Some(FinishReason::Stop), "{grammar:?}: {answer:?}");
+            assert!(is_cut || fits(&answer.text), "{grammar:?}: {:?}", answer.text);
+        }
+    }
+}
+
+#[test]
+fn constrained_answers_are_the_same_in_any_company_chunks_and_with_log_probabilities() {
+    let (mut alone, constraints) = model();
+    let json = constraints.compile(&Grammar::JsonSchema(schema().to_string())).unwrap();
+    let choice = Grammar::Choice(vec!["What is pink? A rose is pink".into(), "What is red? A poppy's red".into()]);
+    let choice = constraints.compile(&choice).unwrap();
+    let request = |i: usize| Request {
+        prompt: (0..3 + 20 * i as u32).map(|at| 5 + (at * 31 + i as u32) % 400).collect(),
+        sampling: if i % 3 == 0 { Sampling::default() } else { hot(i as u64) },
+        constraint: match i % 4 {
+            0 | 1 => Some(json.clone()),
+            2 => Some(choice.clone()),
+            _ => None,
+        },
+        max_tokens: Some(150),
+        ..Request::new(vec![])
+    };
+    let want: Vec<_> = (0..8).map(|i| run(&mut alone, request(i))).collect();
+    for (speculation, logprobs, batch_rows) in
+        [(Speculation::Off, None, 512), (Speculation::Always, None, 20), (Speculation::Auto, Some(2), 64)]
+    {
+        let (mut engine, _) = pocket(&Options { speculation, batch_rows: Some(batch_rows), ..options() });
+        let mut ids = vec![];
+        for i in 0..8 {
+            ids.push(engine.submit(Request { logprobs, ..request(i) }).unwrap());
+        }
+        for (got, want) in finish(&mut engine, &ids).iter().zip(&want) {
+            assert_eq!((&got.ids, &got.text, got.finish), (&want.ids, &want.text, want.finish), "{speculation:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_forced_is_run_at_once_and_ends_where_any_answer_ends() {
+    let (mut engine, constraints) = model();
+    let only = "What is gold? Not silver, not brass; it is the sun on a field of wheat.";
+    let constraint = constraints.compile(&Grammar::Choice(vec![only.into()])).unwrap();
+    let request = || Request { constraint: Some(constraint.clone()), ..Request::new(vec![10, 20, 30]) };
+    let whole = run(&mut engine, request());
+    assert_eq!((whole.text.as_str(), whole.finish), (only, Some(FinishReason::Stop)));
+    assert!(whole.ids.len() > 20 && whole.steps <= 4, "{} tokens in {} steps", whole.ids.len(), whole.steps);
+
+    let short = run(&mut engine, Request { max_tokens: Some(9), ..request() });
+    assert_eq!((&short.ids[..], short.finish), (&whole.ids[..9], Some(FinishReason::Length)));
+    assert!(only.starts_with(&short.text));
+
+    let stopped = run(&mut engine, Request { stop: vec![" brass".into()], ..request() });
+    assert_eq!((stopped.text.as_str(), stopped.finish), ("What is gold? Not silver, not", Some(FinishReason::Stop)));
+
+    // With log-probabilities they are run one by one, and each has its own.
+    let slow = run(&mut engine, Request { logprobs: Some(1), ..request() });
+    assert_eq!((&slow.ids, slow.steps), (&whole.ids, whole.ids.len()));
+}
+
+#[test]
+fn a_stop_token_comes_only_where_the_answer_is_complete() {
+    let (mut engine, tokenizer) = pocket(&options());
+    let constraints = Constraints::new(&tokenizer, tokenizer.end_tokens()).unwrap();
+    let end = tokenizer.end_tokens()[0];
+    let constraint = constraints.compile(&Grammar::Regex("a{3}(ba)*".into())).unwrap();
+    // It would end at once.
+    let sampling = Sampling { logit_bias: vec![(end, 100.0)], ..Sampling::default() };
+    let answer = run(&mut engine, Request { sampling, constraint: Some(constraint), ..Request::new(vec![10]) });
+    assert_eq!((answer.text.as_str(), answer.finish), ("aaa", Some(FinishReason::Stop)));
+    assert_eq!(answer.ids.last(), Some(&end));
+}
+
+#[test]
+fn what_cannot_be_enforced_is_refused_with_the_reason() {
+    let (_, constraints) = model();
+    let json = |schema: Value| Grammar::JsonSchema(schema.to_string());
+    let nested = |open: &str, close: &str| format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
+    let refused = [
+        (json(json!({ "type": "string", "not": { "const": "a" } })), "not"),
+        (json(json!({ "type": "array", "uniqueItems": true })), "uniqueItems"),
+        (json(json!({ "$ref": "https://example.com/schema.json" })), "example.com"),
+        (json(json!({ "$ref": "#/$defs/missing" })), "missing"),
+        (json(json!({ "oneOf": [{ "minLength": 1 }, { "maxLength": 9 }] })), "oneOf"),
+        (json(json!({ "type": "string", "format": "no such format" })), "no such format"),
+        (json(json!({ "x-guidance": { "lenient": true } })), "x-guidance"),
+        (json(json!({ "type": "strnig" })), "strnig"),
+        (json(json!(false)), "false"),
+        (Grammar::JsonSchema("{".into()), "not JSON"),
+        (Grammar::JsonSchema(nested("{\"items\":", "}")), "recursion"),
+        (Grammar::JsonSchema(" ".repeat(2 << 20)), "bytes"),
+        (Grammar::Regex("(".into()), "regex"),
+        (Grammar::Regex(nested("(", ")")), "nest"),
+        (Grammar::Regex("a{1000}{1000}{1000}".into()), ""),
+        (Grammar::Lark("start: missing".into()), "missing"),
+        (Grammar::Lark(format!("start: {}", nested("(", ")"))), "nested"),
+        (Grammar::Lark("start: A\nA: B\nB: A".into()), "circular"),
+        (Grammar::Lark("start: %json { \"x-guidance\": {\"lenient\": true}, \"not\": {} }".into()), "not"),
+        (Grammar::Choice(vec![]), "at least one"),
+    ];
+    for (grammar, because) in refused {
+        let name: String = format!("{grammar:?}").chars().take(120).collect();
+        let error = match constraints.compile(&grammar) {
+            Ok(_) => panic!("{name}: not refused"),
+            Err(error) => error.to_string(),
+        };
+        assert!(error.contains(because) && error.len() < 500 && !error.contains('\n'), "{name}: {error}");
+    }
+    // Long chains of rules take room, not the machine.
+    let rules: String = (0..9_000).map(|rule| format!("r{rule}: r{}\n", rule + 1)).collect();
+    constraints.compile(&Grammar::Lark(format!("start: r0\n{rules}r9000: \"a\""))).unwrap();
+}
+
+#[test]
+fn a_cancelled_request_takes_its_constraint_with_it() {
+    let (mut engine, constraints) = model();
+    let constraint = constraints.compile(&Grammar::JsonSchema(schema().to_string())).unwrap();
+    let request = |seed| Request { sampling: hot(seed), constraint: Some(constraint.clone()), ..Request::new(vec![5, 6]) };
+    let want = run(&mut engine, request(1));
+    let (first, second) = (engine.submit(request(2)).unwrap(), engine.submit(request(1)).unwrap());
+    for _ in 0..3 {
+        engine.step(|_| {}).unwrap();
+    }
+    engine.cancel(first);
+    assert_eq!(engine.occupancy().running, 1);
+    let rest = finish(&mut engine, &[second]).remove(0);
+    assert!(want.ids.ends_with(&rest.ids) && rest.finish == want.finish);
+    assert_eq!(engine.occupancy().blocks_used, 0);
+}
