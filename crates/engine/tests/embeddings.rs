@@ -56,7 +56,9 @@ fn a_vector_is_the_same_in_any_company_in_any_chunks_and_from_the_cache() {
             }
             let requests: Vec<_> = prompts
                 .iter()
-                .map(|prompt| engine.submit(Request { task: Task::Embed(pooling), ..Request::new(prompt.clone()) }).unwrap())
+                .map(|prompt| {
+                    engine.submit(Request { task: Task::Embed(pooling), ..Request::new(prompt.clone()) }).unwrap()
+                })
                 .collect();
             for (answer, want) in finish(&mut engine, &requests).iter().zip(&want) {
                 assert_eq!(&bits(&answer.vector), want, "{pooling:?} in rows of {batch_rows}");

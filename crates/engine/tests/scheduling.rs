@@ -8,13 +8,7 @@ use common::{finish, pocket, run};
 use whit_engine::{Event, FinishReason, Options, Request, RequestId};
 
 fn options(context: usize, sequences: usize) -> Options {
-    Options {
-        threads: Some(2),
-        context: Some(context),
-        sequences,
-        memory: Some(1 << 32),
-        ..Options::default()
-    }
+    Options { threads: Some(2), context: Some(context), sequences, memory: Some(1 << 32), ..Options::default() }
 }
 
 fn request(salt: u32, prompt: usize, answer: usize) -> Request {
@@ -26,9 +20,7 @@ fn request(salt: u32, prompt: usize, answer: usize) -> Request {
 fn clients_take_turns_however_many_requests_one_of_them_has() {
     // Room for one at a time.
     let (mut engine, _) = pocket(&options(128, 1));
-    let mut submit = |salt, client| {
-        engine.submit(Request { client, ..request(salt, 40, 60) }).unwrap()
-    };
+    let mut submit = |salt, client| engine.submit(Request { client, ..request(salt, 40, 60) }).unwrap();
     let greedy: Vec<RequestId> = (0..4).map(|salt| submit(salt, 1)).collect();
     let modest: Vec<RequestId> = (10..12).map(|salt| submit(salt, 2)).collect();
     let mut order = vec![];

@@ -6,6 +6,8 @@
 
 mod masks;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod vocabulary;
 
 use std::collections::VecDeque;
@@ -97,8 +99,8 @@ struct Compiler {
 }
 
 impl Constraints {
-    /// Constraints for answers that `tokenizer` spells and that end with one of `stop_tokens`. Takes a second for a vocabulary of
-    /// 150,000 tokens.
+    /// Constraints for answers that `tokenizer` spells and that end with one of `stop_tokens`. Takes a while for a large
+    /// vocabulary: one is enough for a model.
     ///
     /// # Errors
     /// [`ConstraintError::Vocabulary`] if the vocabulary is empty or too large, or has no such stop token.
@@ -241,14 +243,18 @@ fn lark_choice(texts: &[String]) -> String {
     format!("start: CHOICE\nCHOICE: {}\n", quoted.join(" | "))
 }
 
-/// The first line of what llguidance says, shortened.
+/// What llguidance says, on one line, and without its middle if it is long: it quotes, and then says what is wrong.
 fn reason(said: &str) -> String {
-    let line = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("the grammar cannot be used");
-    let end = line.char_indices().map(|(at, _)| at).find(|&at| at >= LONGEST_REASON);
-    match end {
-        Some(end) => format!("{} ...", &line[..end]),
-        None => line.to_owned(),
+    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    // From here on it is about itself.
+    let lines: Vec<&str> = lines.take_while(|line| !["<non-verbose/>", "<state>", "<backtrace>"].contains(line)).collect();
+    let line = lines.join(" ");
+    if line.len() <= LONGEST_REASON {
+        return line;
     }
+    let start = line.floor_char_boundary(LONGEST_REASON / 2);
+    let end = line.ceil_char_boundary(line.len() - LONGEST_REASON / 2);
+    format!("{} ... {}", &line[..start], &line[end..])
 }
 
 /// A compiled grammar, and how far one answer has come in it; see [`Constraints::compile`].

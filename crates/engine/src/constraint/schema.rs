@@ -13,14 +13,29 @@ use super::{ConstraintError, MOST_BYTES};
 pub(super) const DEEPEST: usize = 500;
 /// Parts of a schema with everything in its place. The largest schemas of maskbench have some ten thousand.
 const MOST_PARTS: u64 = 200_000;
-/// What may stand between the parts of a JSON text. Not any amount of it: a model that has lost its way writes spaces until it is stopped.
-const WHITESPACE: &str = r"[\x20\x0A\x0D\x09]{1,128}";
+/// What may stand between the parts of a JSON text: what programs that write JSON put there, a space or a line's end and indentation.
+/// Not any amount of white space: a model that has lost its way writes that until it is stopped.
+const WHITESPACE: &str = r"\x20|\r?\n[\x20\t]{0,32}";
 /// Where llguidance looks for its options in a schema.
 const OPTIONS: &str = "x-guidance";
 /// What says nothing about an instance.
 const ANNOTATIONS: [&str; 16] = [
-    "$anchor", "$comment", "$defs", "$id", "$schema", "contentEncoding", "contentMediaType", "default", "definitions",
-    "deprecated", "description", "examples", "id", "readOnly", "title", "writeOnly",
+    "$anchor",
+    "$comment",
+    "$defs",
+    "$id",
+    "$schema",
+    "contentEncoding",
+    "contentMediaType",
+    "default",
+    "definitions",
+    "deprecated",
+    "description",
+    "examples",
+    "id",
+    "readOnly",
+    "title",
+    "writeOnly",
 ];
 
 /// The schema that `text` is, as llguidance takes it.

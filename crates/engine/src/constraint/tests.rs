@@ -1,0 +1,235 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use whit_model::Checkpoint;
+
+use super::*;
+
+fn pocket() -> Arc<Tokenizer> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pocket-vocab.gguf");
+    Arc::new(Tokenizer::from_checkpoint(&Checkpoint::open(&path).unwrap()).unwrap())
+}
+
+fn constraints(tokenizer: &Arc<Tokenizer>) -> Constraints {
+    Constraints::new(tokenizer, tokenizer.end_tokens()).unwrap()
+}
+
+/// The path an environment variable names, or else `default`; both relative to the repository's root.
+fn shared(variable: &str, default: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.join(std::env::var(variable).unwrap_or_else(|_| default.to_owned()))
+}
+
+/// What a model without a mind of its own says: any allowed token, until the end or for `most` tokens. Of each it is checked that the
+/// grammar allows it, forced or not, by masks that were computed one after the other.
+fn walk(constraint: &Constraint, most: usize, seed: u64) -> (Vec<u32>, Option<End>) {
+    let (mut constraint, mut witness) = (constraint.clone(), constraint.clone());
+    let mut random = seed;
+    let mut ids = vec![];
+    while ids.len() < most {
+        if constraint.wants_mask() {
+            constraint.compute_mask();
+        }
+        let id = match (constraint.take_forced(), constraint.mask()) {
+            (Some(id), _) => id,
+            (None, None) => break,
+            (None, Some(mask)) => {
+                let allowed: Vec<u32> = (0..mask.len() as u32).filter(|&id| mask.is_allowed(id)).collect();
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let id = allowed[(random >> 33) as usize % allowed.len()];
+                constraint.consume(id);
+                id
+            }
+        };
+        let mask = witness.matcher.compute_mask().unwrap();
+        assert!(mask.is_allowed(id), "{id} after {ids:?}");
+        witness.matcher.consume_token(id).unwrap();
+        ids.push(id);
+        if constraint.stop_tokens.contains(&id) {
+            return (ids, Some(End::Complete));
+        }
+        if constraint.end().is_some() {
+            break;
+        }
+    }
+    (ids, constraint.end())
+}
+
+#[test]
+fn no_token_outside_the_mask_is_ever_forced() {
+    let tokenizer = pocket();
+    let constraints = constraints(&tokenizer);
+    let schema = json!({ "properties": { "a": { "enum": ["What is pink?", "What is red?"] }, "b": { "const": [1, null] } },
+                         "required": ["a", "b"], "additionalProperties": false, "type": "object" });
+    let mut complete = 0;
+    for grammar in [
+        Grammar::JsonSchema(schema.to_string()),
+        Grammar::JsonObject,
+        Grammar::Regex("(pear|peach|plum){1,3}-juice".into()),
+        Grammar::Lark("start: \"a rose\" (\" is a rose\"){0,4} \".\"".into()),
+        Grammar::Choice(vec!["What is white? A swan is white".into(), "What is yellow? Pears are yellow".into()]),
+    ] {
+        let constraint = constraints.compile(&grammar).unwrap();
+        for seed in 0..30 {
+            let (ids, end) = walk(&constraint, 200, seed);
+            assert!(end.is_some() || ids.len() == 200, "{grammar:?}: {}", tokenizer.decode(&ids, true));
+            assert_ne!(end, Some(End::Failed));
+            complete += usize::from(end == Some(End::Complete));
+        }
+    }
+    assert!(complete > 100, "{complete}");
+}
+
+#[test]
+fn a_clone_goes_its_own_way() {
+    let tokenizer = pocket();
+    let constraint = constraints(&tokenizer).compile(&Grammar::Regex("[a-z ]{5,20}".into())).unwrap();
+    let alone = walk(&constraint, 20, 1);
+    for seed in 2..5 {
+        walk(&constraint, 20, seed);
+    }
+    assert_eq!(walk(&constraint, 20, 1), alone);
+}
+
+#[test]
+fn without_stop_tokens_an_answer_ends_where_nothing_can_follow() {
+    let tokenizer = pocket();
+    let constraints = Constraints::new(&tokenizer, &[]).unwrap();
+    let constraint = constraints.compile(&Grammar::Choice(vec!["pink".into(), "red".into()])).unwrap();
+    let (ids, end) = walk(&constraint, 20, 1);
+    assert_eq!(end, Some(End::Complete));
+    assert!(["pink", "red"].contains(&tokenizer.decode(&ids, true).as_str()));
+    assert!(matches!(Constraints::new(&tokenizer, &[9999]), Err(ConstraintError::Vocabulary(_))));
+}
+
+#[test]
+#[ignore = "needs vocabularies: WHIT_TOKENIZERS, or ../shared/data/tokenizers"]
+fn every_real_vocabulary_spells_what_is_forced_as_it_would_itself() {
+    let root = shared("WHIT_TOKENIZERS", "../shared/data/tokenizers");
+    let gguf = std::fs::read_dir(root.join("llamacpp-vocab")).expect("set WHIT_TOKENIZERS").map(|e| e.unwrap().path());
+    let gguf = gguf.filter(|path| path.extension().is_some_and(|e| e == "gguf"));
+    let folders = ["llama3.2", "qwen2", "hf/llama2", "hf/phi-2", "hf/phi-3-mini"].map(|name| root.join(name));
+    for path in gguf.chain(folders) {
+        let tokenizer = match path.is_dir() {
+            true => Tokenizer::from_folder(&path),
+            false => Checkpoint::open(&path).and_then(|checkpoint| Tokenizer::from_checkpoint(&checkpoint)),
+        };
+        let tokenizer = Arc::new(tokenizer.unwrap());
+        let begun = Instant::now();
+        let constraints = constraints(&tokenizer);
+        let took = begun.elapsed();
+        let whole = "{\"name\": \"Ångström 🦙\", \"and the rest of it\": [true, false, 12.5]}";
+        let constraint = constraints.compile(&Grammar::Choice(vec![whole.into()])).unwrap();
+        let (ids, end) = walk(&constraint, 100, 1);
+        assert_eq!(end, Some(End::Complete), "{}", path.display());
+        let bytes: Vec<u8> = ids.iter().flat_map(|&id| tokenizer.token_bytes(id)).collect();
+        assert_eq!(String::from_utf8(bytes).unwrap(), whole, "{}", path.display());
+        // As within a text, that is.
+        let within = tokenizer.encode(&format!(";{whole}"), false, false).unwrap();
+        println!(
+            "{}: {} tokens, {} forced, {} within a text, ready in {took:?}",
+            path.display(),
+            tokenizer.vocab_size(),
+            ids.len(),
+            within.len() - 1
+        );
+        assert!(ids.len() <= within.len() + 2, "{}: {ids:?} for {within:?}", path.display());
+    }
+}
+
+/// Whether `text` is one that `constraint` leads to.
+fn allows(constraint: &Constraint, tokenizer: &Tokenizer, text: &str) -> bool {
+    let mut matcher = constraint.matcher.deep_clone();
+    let ids = tokenizer.encode(text, false, false).unwrap();
+    matcher.try_consume_tokens(&ids).is_ok_and(|consumed| consumed == ids.len()) && matcher.is_accepting().unwrap()
+}
+
+fn describe(name: &str, mut times: Vec<Duration>) {
+    times.sort();
+    let mean = times.iter().sum::<Duration>() / times.len() as u32;
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+    println!(
+        "{name}: {} times, mean {mean:?}, p50 {:?}, p99 {:?}, at most {:?}",
+        times.len(),
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
+}
+
+#[test]
+#[ignore = "needs schemas and a vocabulary: WHIT_SCHEMAS, WHIT_TOKENIZERS, or ../shared/data"]
+fn real_schemas_allow_what_is_valid_and_nothing_else() {
+    let archive = shared("WHIT_SCHEMAS", "../shared/data/json-schema/maskbench-quarter.tar.xz");
+    let folder = tempfile::tempdir().unwrap();
+    let unpacked = std::process::Command::new("tar").arg("-xJf").arg(&archive).arg("-C").arg(folder.path()).status();
+    assert!(unpacked.unwrap().success(), "set WHIT_SCHEMAS");
+    let vocabulary = shared("WHIT_TOKENIZERS", "../shared/data/tokenizers").join("llama3.2");
+    let tokenizer = Arc::new(Tokenizer::from_folder(&vocabulary).unwrap());
+    let constraints = constraints(&tokenizer);
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder.path().join("maskbench/data")).unwrap().map(|e| e.unwrap().path()).collect();
+    files.sort();
+    let (mut accepted, mut instances, mut masks, mut compiled) = (0, 0, vec![], vec![]);
+    let (mut reasons, mut wrong) = (BTreeMap::<String, usize>::new(), vec![]);
+    for file in &files {
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        let case: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let begun = Instant::now();
+        let constraint = constraints.compile(&Grammar::JsonSchema(case["schema"].to_string()));
+        compiled.push(begun.elapsed());
+        let constraint = match constraint {
+            Ok(constraint) => constraint,
+            Err(error) => {
+                let reason = error.to_string();
+                if !matches!(error, ConstraintError::Grammar(_)) {
+                    println!("{name}: {reason}");
+                }
+                *reasons.entry(reason.chars().take(40).collect()).or_default() += 1;
+                continue;
+            }
+        };
+        accepted += 1;
+        for (index, test) in case["tests"].as_array().unwrap().iter().enumerate() {
+            instances += 1;
+            let text = test["data"].to_string();
+            if allows(&constraint, &tokenizer, &text) != (test["valid"] == true) {
+                wrong.push(format!(
+                    "{name}: valid is {}: {}",
+                    test["valid"],
+                    text.chars().take(200).collect::<String>()
+                ));
+            } else if index == 0 && test["valid"] == true {
+                let mut matcher = constraint.matcher.deep_clone();
+                for id in tokenizer.encode(&text, false, false).unwrap() {
+                    let begun = Instant::now();
+                    let mask = matcher.compute_mask();
+                    masks.push(begun.elapsed());
+                    if mask.is_err() || matcher.consume_token(id).is_err() {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    println!(
+        "{} schemas: {accepted} accepted, {} refused, {instances} instances of them, {} wrong",
+        files.len(),
+        files.len() - accepted,
+        wrong.len()
+    );
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    for (reason, count) in reasons.iter().take(30) {
+        println!("  {count:5} {reason}");
+    }
+    for wrong in &wrong {
+        println!("  wrong: {wrong}");
+    }
+    describe("compiling", compiled);
+    describe("masks", masks);
+    assert!(wrong.is_empty());
+}
