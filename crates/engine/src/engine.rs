@@ -263,7 +263,8 @@ impl Engine {
     /// done of late, and of one client's the one that came first.
     ///
     /// # Errors
-    /// If the prompt is empty, longer than the context, or has an id outside the vocabulary; if a sampling value is out of range.
+    /// If the prompt is empty, longer than the context, or has an id outside the vocabulary; if a sampling value is out of range, or the
+    /// constraint is of another vocabulary.
     pub fn submit(&mut self, request: Request) -> Result<RequestId, EngineError> {
         self.check_tokens(&request.prompt)?;
         let answer = match request.task {
@@ -278,6 +279,11 @@ impl Engine {
             )));
         }
         request.sampling.check(self.model.vocab_size).map_err(EngineError::Request)?;
+        if let (Some(constraint), Some(tokenizer)) = (&request.constraint, &self.tokenizer)
+            && !constraint.is_of(tokenizer.vocab_size())
+        {
+            return Err(EngineError::Request("the constraint was compiled for another vocabulary".into()));
+        }
         let id = RequestId(self.next_id);
         self.next_id += 1;
         self.clients.meet(request.client, Instant::now());
@@ -440,14 +446,16 @@ impl Engine {
                 }
                 let pending = running.pending().len();
                 let mut rows = pending.min(room);
+                let is_mean = running.pooling() == Some(Pooling::Mean);
+                if is_mean {
+                    // The head runs over these rows for nothing, and no more than MAX_LOGITS of them can be had in a step.
+                    rows = rows.min(1 + spare);
+                }
                 if !first {
                     rows = rows.min(prompt_room);
                     prompt_room -= rows;
                 }
-                let is_mean = running.pooling() == Some(Pooling::Mean);
                 if is_mean {
-                    // The head runs over these rows for nothing; its share of the work is small for all but the smallest models.
-                    rows = rows.min(1 + spare);
                     spare -= rows.saturating_sub(1);
                 }
                 if rows == 0 {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use whit_engine::{Constraints, Engine, FinishReason, Grammar, Options, Request, Sampling, Speculation};
 
 fn options() -> Options {
-    Options { threads: Some(2), context: Some(1024), sequences: 8, memory: Some(1 << 32), ..Options::default() }
+    Options { threads: Some(1), context: Some(1024), sequences: 8, memory: Some(1 << 32), ..Options::default() }
 }
 
 fn model() -> (Engine, Constraints) {
@@ -136,7 +136,8 @@ fn constrained_answers_are_the_same_in_any_company_chunks_and_with_log_probabili
     for (speculation, logprobs, batch_rows) in
         [(Speculation::Off, None, 512), (Speculation::Always, None, 20), (Speculation::Auto, Some(2), 64)]
     {
-        let (mut engine, _) = pocket(&Options { speculation, batch_rows: Some(batch_rows), ..options() });
+        let threads = Some(2);
+        let (mut engine, _) = pocket(&Options { speculation, threads, batch_rows: Some(batch_rows), ..options() });
         let mut ids = vec![];
         for i in 0..8 {
             ids.push(engine.submit(Request { logprobs, ..request(i) }).unwrap());

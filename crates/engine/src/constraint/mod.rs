@@ -38,9 +38,10 @@ const AT_ONCE: usize = 4;
 /// the next. Only what is used of it takes memory.
 const STACK: usize = 256 << 20;
 /// States of a constraint's lexer, of 1 to 2 KiB each by llguidance's own account.
-const LEXER_STATES: usize = 50_000;
-/// Bytes of llguidance's reason that are passed on.
-const LONGEST_REASON: usize = 400;
+const LEXER_STATES: usize = 20_000;
+/// Bytes of llguidance's reason that are passed on, and of each of its lines.
+const LONGEST_REASON: usize = 300;
+const LONGEST_LINE: usize = 160;
 
 /// What an answer must fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,18 +244,26 @@ fn lark_choice(texts: &[String]) -> String {
     format!("start: CHOICE\nCHOICE: {}\n", quoted.join(" | "))
 }
 
-/// What llguidance says, on one line, and without its middle if it is long: it quotes, and then says what is wrong.
+/// What llguidance says, on one line: of long lines, which quote, the beginning and the end.
 fn reason(said: &str) -> String {
-    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
-    // From here on it is about itself.
-    let lines: Vec<&str> = lines.take_while(|line| !["<non-verbose/>", "<state>", "<backtrace>"].contains(line)).collect();
-    let line = lines.join(" ");
-    if line.len() <= LONGEST_REASON {
-        return line;
+    let mut reason = String::new();
+    for line in said.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        // From here on it is about itself.
+        if ["<non-verbose/>", "<state>", "<backtrace>"].contains(&line) || reason.len() > LONGEST_REASON {
+            break;
+        }
+        if !reason.is_empty() {
+            reason.push(' ');
+        }
+        if line.len() <= LONGEST_LINE {
+            reason.push_str(line);
+        } else {
+            let start = line.floor_char_boundary(LONGEST_LINE / 2);
+            let end = line.ceil_char_boundary(line.len() - LONGEST_LINE / 2);
+            reason.extend([&line[..start], " .. ", &line[end..]]);
+        }
     }
-    let start = line.floor_char_boundary(LONGEST_REASON / 2);
-    let end = line.ceil_char_boundary(line.len() - LONGEST_REASON / 2);
-    format!("{} ... {}", &line[..start], &line[end..])
+    reason
 }
 
 /// A compiled grammar, and how far one answer has come in it; see [`Constraints::compile`].
@@ -305,6 +314,11 @@ impl Constraint {
             }
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// Whether it is of a vocabulary with so many tokens.
+    pub(crate) fn is_of(&self, tokens: usize) -> bool {
+        self.mask.as_ref().is_none_or(|mask| mask.len() == tokens)
     }
 
     /// What may come next; none if that is not known, or the end has come.

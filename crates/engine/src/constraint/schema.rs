@@ -11,7 +11,7 @@ use super::{ConstraintError, MOST_BYTES};
 
 /// Levels of a schema within each other, those of its references included.
 pub(super) const DEEPEST: usize = 500;
-/// Parts of a schema with everything in its place. The largest schemas of maskbench have some ten thousand.
+/// Parts of a schema with everything in its place.
 const MOST_PARTS: u64 = 200_000;
 /// What may stand between the parts of a JSON text: what programs that write JSON put there, a space or a line's end and indentation.
 /// Not any amount of white space: a model that has lost its way writes that until it is stopped.
@@ -38,6 +38,9 @@ const ANNOTATIONS: [&str; 16] = [
     "writeOnly",
 ];
 
+/// What has instances for values, not schemas.
+const INSTANCES: [&str; 4] = ["const", "default", "enum", "examples"];
+
 /// The schema that `text` is, as llguidance takes it.
 pub(super) fn read(text: &str) -> Result<Value, ConstraintError> {
     if text.len() > MOST_BYTES {
@@ -54,9 +57,29 @@ pub(super) fn read(text: &str) -> Result<Value, ConstraintError> {
     if schema.get(OPTIONS).is_some() {
         return Err(ConstraintError::Grammar(format!("whit does not know {OPTIONS:?} in a JSON Schema: leave it out")));
     }
+    let version = schema.get("$schema").and_then(Value::as_str).unwrap_or_default();
+    if ["draft-04", "draft-06", "draft-07"].iter().any(|old| version.contains(old)) {
+        leave_references_alone(&mut schema, true);
+    }
     check(&schema)?;
     set_options(&mut schema);
     Ok(schema)
+}
+
+/// Up to draft 7, what stands beside a `$ref` is ignored; llguidance heeds it, as later drafts do.
+fn leave_references_alone(schema: &mut Value, is_root: bool) {
+    match schema {
+        Value::Object(object) => {
+            if object.get("$ref").is_some_and(Value::is_string) {
+                // The root's definitions are where references lead.
+                object.retain(|keyword, _| keyword == "$ref" || is_root && ANNOTATIONS.contains(&keyword.as_str()));
+            }
+            let schemas = object.iter_mut().filter(|(keyword, _)| !INSTANCES.contains(&keyword.as_str()));
+            schemas.for_each(|(_, value)| leave_references_alone(value, false));
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| leave_references_alone(value, false)),
+        _ => {}
+    }
 }
 
 /// The schema of any object.
@@ -301,6 +324,20 @@ mod tests {
         let either = json!({ "anyOf": [{ "minLength": 1 }, { "maxLength": 9 }] });
         assert_eq!(check(&json!({ "allOf": vec![either.clone(); 30] })), Err(too_large()));
         check(&json!({ "allOf": vec![either; 5] })).unwrap();
+    }
+
+    #[test]
+    fn what_stands_beside_a_reference_counts_in_later_drafts_only() {
+        let schema = |version: &str| {
+            let part = json!({ "$ref": "#/definitions/a", "minLength": 3 });
+            json!({ "$schema": version, "definitions": { "a": {} }, "items": [part], "enum": [part] })
+        };
+        let old = schema("http://json-schema.org/draft-07/schema#");
+        let read_items = |schema: &Value| read(&schema.to_string()).unwrap();
+        assert_eq!(read_items(&old)["items"], json!([{ "$ref": "#/definitions/a" }]));
+        assert_eq!(read_items(&old)["enum"], old["enum"]);
+        let new = schema("https://json-schema.org/draft/2020-12/schema");
+        assert_eq!(read_items(&new)["items"], new["items"]);
     }
 
     #[test]
