@@ -83,7 +83,8 @@ fn any_object_a_regular_expression_a_grammar_and_a_choice_are_fitted() {
         Grammar::json_in_lark(r#"{"type": "array", "items": {"type": "null"}, "maxItems": 3}"#).unwrap()
     });
     let choices = ["yes", "no", "\"maybe\"\n", "yes and no"].map(str::to_owned).to_vec();
-    let fits: [(Grammar, &dyn Fn(&str) -> bool); 5] = [
+    type Fits<'a> = &'a dyn Fn(&str) -> bool;
+    let fits: [(Grammar, Fits); 5] = [
         (Grammar::JsonObject, &|text| serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object())),
         (Grammar::Regex(r"[0-9]{3}-[ab/]{2,5}".into()), &|text| {
             let (digits, letters) = text.split_once('-').unwrap();
@@ -123,7 +124,7 @@ fn constrained_answers_are_the_same_in_any_company_chunks_and_with_log_probabili
     let choice = constraints.compile(&choice).unwrap();
     let request = |i: usize| Request {
         prompt: (0..3 + 20 * i as u32).map(|at| 5 + (at * 31 + i as u32) % 400).collect(),
-        sampling: if i % 3 == 0 { Sampling::default() } else { hot(i as u64) },
+        sampling: if i.is_multiple_of(3) { Sampling::default() } else { hot(i as u64) },
         constraint: match i % 4 {
             0 | 1 => Some(json.clone()),
             2 => Some(choice.clone()),

@@ -41,7 +41,7 @@ const STACK: usize = 256 << 20;
 const LEXER_STATES: usize = 20_000;
 /// Bytes of llguidance's reason that are passed on, and of each of its lines.
 const LONGEST_REASON: usize = 300;
-const LONGEST_LINE: usize = 160;
+const LONGEST_LINE: usize = 100;
 
 /// What an answer must fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -247,7 +247,8 @@ fn lark_choice(texts: &[String]) -> String {
 /// What llguidance says, on one line: of long lines, which quote, the beginning and the end.
 fn reason(said: &str) -> String {
     let mut reason = String::new();
-    for line in said.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    // Some point at a place in the line above; that is not above any more.
+    for line in said.lines().map(str::trim).filter(|line| !line.bytes().all(|byte| byte == b'^')) {
         // From here on it is about itself.
         if ["<non-verbose/>", "<state>", "<backtrace>"].contains(&line) || reason.len() > LONGEST_REASON {
             break;
