@@ -204,7 +204,6 @@ fn what_cannot_be_enforced_is_refused_with_the_reason() {
         (Grammar::JsonSchema(" ".repeat(2 << 20)), "bytes"),
         (Grammar::Regex("(".into()), "regex"),
         (Grammar::Regex(nested("(", ")")), "nest"),
-        (Grammar::Regex("a{1000}{1000}{1000}".into()), ""),
         (Grammar::Lark("start: missing".into()), "missing"),
         (Grammar::Lark(format!("start: {}", nested("(", ")"))), "nested"),
         (Grammar::Lark("start: A\nA: B\nB: A".into()), "circular"),
@@ -222,6 +221,35 @@ fn what_cannot_be_enforced_is_refused_with_the_reason() {
     // Long chains of rules take room, not the machine.
     let rules: String = (0..9_000).map(|rule| format!("r{rule}: r{}\n", rule + 1)).collect();
     constraints.compile(&Grammar::Lark(format!("start: r0\n{rules}r9000: \"a\""))).unwrap();
+}
+
+#[test]
+fn grammars_that_ask_for_too_much_end_at_a_limit_and_nobody_else_notices() {
+    let (mut engine, constraints) = model();
+    let plain = |salt: u32| Request { max_tokens: Some(60), sampling: hot(3), ..Request::new(vec![5 + salt, 6, 7]) };
+    let want = run(&mut engine, plain(1));
+    let either = json!({ "anyOf": [{ "minLength": 1 }, { "maxLength": 9 }] });
+    for hostile in [
+        // An automaton of 2^40 states, repetitions of repetitions, and all that is alike at once.
+        Grammar::Regex("(.*[ab].{40})+x".into()),
+        Grammar::Regex("a{1000}{1000}{1000}".into()),
+        Grammar::Regex("((a?b?){5000}c?){5000}".into()),
+        Grammar::Regex("(?s).{0,100000}(a|b|c).{0,100000}!".into()),
+        Grammar::Lark("start: a a a a a a a a\na: | a a | \"a\" | \"b\" | /[ab]+/".into()),
+        Grammar::JsonSchema(json!({ "type": "string", "pattern": "^(([a-z]+)+)+$", "maxLength": 100_000 }).to_string()),
+        Grammar::JsonSchema(json!({ "type": "array", "minItems": 100_000, "items": either }).to_string()),
+        Grammar::JsonSchema(json!({ "enum": (0..20_000).map(|i| format!("{i}")).collect::<Vec<_>>() }).to_string()),
+    ] {
+        // Refused is as well.
+        let Ok(constraint) = constraints.compile(&hostile) else { continue };
+        let greedy =
+            Request { constraint: Some(constraint), max_tokens: Some(200), sampling: hot(1), ..Request::new(vec![8]) };
+        let ids = [engine.submit(greedy).unwrap(), engine.submit(plain(1)).unwrap()];
+        let answers = finish(&mut engine, &ids);
+        assert!(answers[0].finish.is_some());
+        assert_eq!((&answers[1].ids, answers[1].finish), (&want.ids, want.finish), "beside {hostile:?}");
+    }
+    assert_eq!(engine.occupancy().blocks_used, 0);
 }
 
 #[test]
