@@ -1,0 +1,2 @@
+//! Speaks HTTP: OpenAI's API over the engine.
+#![forbid(unsafe_code)]
