@@ -13,7 +13,6 @@ mod model_source;
 mod packed_cache;
 mod process;
 mod progress;
-mod prompt;
 mod sampling;
 mod stats;
 

@@ -98,6 +98,26 @@ impl Tokenizer {
         Ok(ids)
     }
 
+    /// Token ids of a whole prompt: BOS first if the model wants it, written control tokens taken for what they are.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        let mut ids = self.encode(text, false, true)?;
+        // A chat template may have written BOS itself; a second one would only confuse the model.
+        if let Some(bos) = self.wanted_bos()
+            && ids.first() != Some(&bos)
+        {
+            ids.insert(0, bos);
+        }
+        Ok(ids)
+    }
+
+    /// The token every text begins with, if the model was trained with one.
+    pub fn wanted_bos(&self) -> Option<u32> {
+        self.bos.filter(|bos| self.prefix.first() == Some(bos))
+    }
+
     /// Text of `ids`; control tokens are left out if `skip_special`. Ids that the vocabulary does not have are left out, and
     /// bytes that are not UTF-8 are U+FFFD.
     pub fn decode(&self, ids: &[u32], skip_special: bool) -> String {

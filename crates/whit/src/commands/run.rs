@@ -14,7 +14,7 @@ use crate::answer::{Answer, Finish, answer};
 use crate::failure::{Interrupted, bad_input};
 use crate::model_source::{LoadArgs, MODEL_HELP, Model};
 use crate::sampling::SamplingArgs;
-use crate::{chat, prompt, say, stats};
+use crate::{chat, say, stats};
 
 /// Positions planned for when `--context` does not say: enough for a long chat, and small beside the weights.
 const USUAL_CONTEXT: usize = 8192;
@@ -201,7 +201,7 @@ fn prompt_ids(tokenizer: &Tokenizer, template: Option<&ChatTemplate>, messages: 
         })?,
         None => messages.last().and_then(|message| message["content"].as_str()).unwrap_or_default().to_owned(),
     };
-    Ok(prompt::ids(tokenizer, &text)?)
+    Ok(tokenizer.encode_prompt(&text)?)
 }
 
 impl Session {

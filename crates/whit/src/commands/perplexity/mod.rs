@@ -11,7 +11,7 @@ use whit_engine::{Engine, Options, WeightFormat};
 use crate::failure::bad_input;
 use crate::model_source::{LoadArgs, MODEL_HELP, Model};
 use crate::progress::Progress;
-use crate::{prompt, say};
+use crate::say;
 
 mod scores;
 use scores::{Cost, Pairs, Scores};
@@ -125,7 +125,7 @@ struct Windows {
 impl Windows {
     fn cut(args: &PerplexityArgs, model: &Model, text: &str) -> anyhow::Result<Windows> {
         let mut tokens = model.tokenizer.encode(text, false, false)?;
-        let bos = prompt::wanted_bos(&model.tokenizer)?;
+        let bos = model.tokenizer.wanted_bos();
         tokens.splice(0..0, bos);
         if tokens.len() < 4 {
             return Err(bad_input(format!(

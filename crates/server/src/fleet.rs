@@ -1,0 +1,416 @@
+//! Several models by name: loaded when they are asked for, unloaded when memory is needed or nobody asks.
+//!
+//! One model is loaded at a time. Requests wait for theirs; a model that has to go finishes what it answers, and who asks for
+//! it meanwhile waits until it is its turn again.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex as AsyncMutex, Notify};
+use whit_engine::{Engine, EngineError, MemoryPlan, Options};
+use whit_model::{ChatTemplate, Checkpoint, DecoderSpec, GenerationDefaults, Tokenizer};
+
+use crate::ServerError;
+use crate::config::{Config, ModelConfig};
+use crate::metrics::Metrics;
+use crate::openai::ApiError;
+use crate::openai::models::{ModelObject, ModelStatus};
+use crate::service::{Loaded, Service};
+
+/// Positions planned for where a model's configuration does not say: enough for a long chat, and small beside the weights.
+const USUAL_CONTEXT: usize = 8192;
+
+/// Finds models; what is above the server knows where they may come from.
+pub trait Loader: Send + Sync + 'static {
+    /// Where `source` lies on this machine; may take as long as a download.
+    ///
+    /// # Errors
+    /// If there is no such model, with the mend.
+    fn locate(&self, source: &str) -> Result<PathBuf, ServerError>;
+
+    /// `done` of `total` bytes of a model's weights are in memory.
+    fn progress(&self, _model: &str, _done: u64, _total: u64) {}
+}
+
+/// A model on disk, opened, and how it will be loaded.
+pub struct Opened {
+    checkpoint: Checkpoint,
+    spec: DecoderSpec,
+    tokenizer: Arc<Tokenizer>,
+    template: Option<ChatTemplate>,
+    makers: GenerationDefaults,
+    options: Options,
+    plan: MemoryPlan,
+}
+
+impl Opened {
+    /// Finds and opens a model, and plans its memory: as many of the wanted sequences as there is room for with the wanted context.
+    ///
+    /// # Errors
+    /// If it cannot be found or read, or does not fit.
+    pub fn open(loader: &dyn Loader, config: &ModelConfig, memory: Option<u64>) -> Result<Opened, ServerError> {
+        let checkpoint = Checkpoint::open(&loader.locate(&config.source)?)?;
+        let spec = DecoderSpec::from_checkpoint(&checkpoint)?;
+        let tokenizer = Arc::new(Tokenizer::from_checkpoint(&checkpoint)?);
+        let template = ChatTemplate::from_checkpoint(&checkpoint)?;
+        let makers = GenerationDefaults::from_checkpoint(&checkpoint)?;
+        let mut options = Options { memory, ..config.options.clone() };
+        if options.context.is_none() {
+            let plan = Engine::plan(&checkpoint, &spec, &Options { sequences: 1, ..options.clone() })?;
+            options.context = Some(plan.context_wanted.unwrap_or(plan.context).min(USUAL_CONTEXT));
+        }
+        let plan = loop {
+            let plan = Engine::plan(&checkpoint, &spec, &options);
+            let is_shortened = plan.as_ref().map_or(true, |plan| plan.context_wanted.is_some());
+            if !is_shortened || options.sequences == 1 {
+                break plan?;
+            }
+            options.sequences = options.sequences.div_ceil(2);
+        };
+        Ok(Opened { checkpoint, spec, tokenizer, template, makers, options, plan })
+    }
+
+    /// What it will take.
+    pub fn plan(&self) -> &MemoryPlan {
+        &self.plan
+    }
+
+    /// Sequences of full context the KV cache will have room for.
+    pub fn sequences(&self) -> usize {
+        self.options.sequences
+    }
+
+    fn load(self, progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError> {
+        let Opened { checkpoint, spec, tokenizer, template, makers, options, .. } = self;
+        let engine = Engine::load(&checkpoint, &spec, Some(tokenizer.clone()), &options, progress)?;
+        Ok(Loaded { engine, tokenizer, template, makers, vocab_size: spec.vocab_size })
+    }
+}
+
+/// The models of a server.
+pub struct Fleet {
+    slots: Vec<Slot>,
+    memory: Option<u64>,
+    load_timeout: Duration,
+    queue: usize,
+    loader: Arc<dyn Loader>,
+    metrics: Arc<Metrics>,
+    /// Held by whoever loads or unloads.
+    gate: Arc<AsyncMutex<()>>,
+    /// A lease was given back.
+    returned: Notify,
+    created: u64,
+}
+
+struct Slot {
+    config: ModelConfig,
+    state: Mutex<State>,
+    leases: AtomicUsize,
+    last_used: Mutex<Instant>,
+    context: OnceLock<usize>,
+}
+
+enum State {
+    Unloaded,
+    Loading,
+    Loaded(Arc<Service>),
+    /// Nobody new gets it; it goes when the last lease is back.
+    Leaving(Arc<Service>),
+}
+
+/// A model that stays in memory as long as this is held.
+pub struct Lease {
+    fleet: Arc<Fleet>,
+    at: usize,
+    /// Until it is dropped.
+    service: Option<Arc<Service>>,
+}
+
+impl Lease {
+    /// The model.
+    pub fn service(&self) -> &Service {
+        self.service.as_ref().expect("it is taken only when the lease is dropped")
+    }
+
+    /// What requests call it.
+    pub fn name(&self) -> &str {
+        &self.fleet.slots[self.at].config.name
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let slot = &self.fleet.slots[self.at];
+        *lock(&slot.last_used) = Instant::now();
+        // Before the count: the last one to let go of a service waits for its thread, and that must not be here.
+        drop(self.service.take());
+        slot.leases.fetch_sub(1, Ordering::AcqRel);
+        self.fleet.returned.notify_waiters();
+    }
+}
+
+impl Fleet {
+    /// The models of `config`, none of them loaded.
+    pub fn new(config: &Config, loader: Arc<dyn Loader>, metrics: Arc<Metrics>) -> Fleet {
+        let slots = config.models.iter().map(|model| Slot {
+            config: model.clone(),
+            state: Mutex::new(State::Unloaded),
+            leases: AtomicUsize::new(0),
+            last_used: Mutex::new(Instant::now()),
+            context: OnceLock::new(),
+        });
+        Fleet {
+            slots: slots.collect(),
+            memory: config.memory,
+            load_timeout: config.limits.load_timeout,
+            queue: config.limits.queue,
+            loader,
+            metrics,
+            gate: Arc::default(),
+            returned: Notify::new(),
+            created: crate::openai::now(),
+        }
+    }
+
+    /// The model called `name`, loaded if need be.
+    ///
+    /// # Errors
+    /// 404 if there is none, 503 if it cannot be loaded or that takes too long.
+    pub async fn acquire(self: &Arc<Self>, name: &str) -> Result<Lease, ApiError> {
+        let Some(at) = self.slots.iter().position(|slot| slot.config.name == name) else {
+            let known: Vec<&str> = self.slots.iter().map(|slot| slot.config.name.as_str()).collect();
+            return Err(ApiError::no_model(name, &known));
+        };
+        if let Some(lease) = self.lease(at) {
+            return Ok(lease);
+        }
+        match tokio::time::timeout(self.load_timeout, self.load(at)).await {
+            Ok(Ok(lease)) => Ok(lease),
+            Ok(Err(error)) => {
+                tracing::error!(model = name, %error, "the model cannot be loaded");
+                let message = format!("the model {name} cannot be loaded: {error}");
+                Err(ApiError::unavailable(message, Duration::from_secs(30)))
+            }
+            Err(_) => {
+                let message = format!("the model {name} is still being loaded");
+                Err(ApiError::unavailable(message, Duration::from_secs(10)))
+            }
+        }
+    }
+
+    /// Loads the models that are wanted from the start, as long as they fit beside each other.
+    ///
+    /// # Errors
+    /// Those of the first that cannot be loaded.
+    pub async fn preload(self: &Arc<Self>) -> Result<(), ServerError> {
+        for at in 0..self.slots.len() {
+            if !self.slots[at].config.preload || self.lease(at).is_some() {
+                continue;
+            }
+            let gate = self.gate.clone().lock_owned().await;
+            let opened = self.open(at).await?;
+            if self.in_memory() + opened.plan.total() <= self.memory.unwrap_or(u64::MAX) {
+                self.start(at, opened).await?;
+            }
+            drop(gate);
+        }
+        Ok(())
+    }
+
+    /// Unloads what nobody has asked for since `idle`.
+    pub async fn unload_idle(&self, idle: Duration) {
+        let Ok(_gate) = self.gate.try_lock() else { return };
+        for at in 0..self.slots.len() {
+            let slot = &self.slots[at];
+            let is_idle = lock(&slot.last_used).elapsed() >= idle && slot.leases.load(Ordering::Acquire) == 0;
+            if is_idle && matches!(*lock(&slot.state), State::Loaded(_)) {
+                self.unload(at).await;
+            }
+        }
+    }
+
+    /// Lets go of all models.
+    pub async fn unload_all(&self) {
+        let _gate = self.gate.lock().await;
+        for at in 0..self.slots.len() {
+            self.unload(at).await;
+        }
+    }
+
+    /// What there is to ask.
+    pub fn list(&self) -> Vec<ModelObject> {
+        self.slots.iter().map(|slot| self.object(slot)).collect()
+    }
+
+    /// The model called `name`.
+    pub fn find(&self, name: &str) -> Result<ModelObject, ApiError> {
+        let slot = self.slots.iter().find(|slot| slot.config.name == name);
+        slot.map(|slot| self.object(slot)).ok_or_else(|| {
+            let known: Vec<&str> = self.slots.iter().map(|slot| slot.config.name.as_str()).collect();
+            ApiError::no_model(name, &known)
+        })
+    }
+
+    fn object(&self, slot: &Slot) -> ModelObject {
+        let (status, memory_bytes) = match &*lock(&slot.state) {
+            State::Unloaded => (ModelStatus::Unloaded, None),
+            State::Loading => (ModelStatus::Loading, None),
+            State::Loaded(service) | State::Leaving(service) => (ModelStatus::Loaded, Some(service.plan.total())),
+        };
+        ModelObject {
+            id: slot.config.name.clone(),
+            object: "model",
+            created: self.created,
+            owned_by: "whit",
+            status,
+            max_model_len: slot.context.get().copied(),
+            memory_bytes,
+        }
+    }
+
+    /// The model at `at` if it is loaded and may stay.
+    fn lease(self: &Arc<Self>, at: usize) -> Option<Lease> {
+        let slot = &self.slots[at];
+        match &*lock(&slot.state) {
+            State::Loaded(service) if service.is_alive() => {
+                slot.leases.fetch_add(1, Ordering::AcqRel);
+                Some(Lease { fleet: self.clone(), at, service: Some(service.clone()) })
+            }
+            _ => None,
+        }
+    }
+
+    async fn load(self: &Arc<Self>, at: usize) -> Result<Lease, ServerError> {
+        loop {
+            let gate = self.gate.clone().lock_owned().await;
+            if let Some(lease) = self.lease(at) {
+                return Ok(lease);
+            }
+            // A task of its own: who asked may go away, others wait for the same model.
+            let fleet = self.clone();
+            let task = tokio::spawn(async move {
+                let _gate = gate;
+                let opened = fleet.open(at).await?;
+                fleet.make_room(opened.plan.total()).await;
+                fleet.start(at, opened).await
+            });
+            task.await.unwrap_or_else(|_| Err(ServerError::Config("whit made a mistake while loading it".into())))?;
+        }
+    }
+
+    /// Opens the model at `at`; without a set memory, unloads others if it does not fit beside them.
+    async fn open(&self, at: usize) -> Result<Opened, ServerError> {
+        // What is left of a model that broke.
+        self.unload(at).await;
+        loop {
+            let (config, loader, memory) = (self.slots[at].config.clone(), self.loader.clone(), self.memory);
+            let opened = blocking(move || Opened::open(&*loader, &config, memory)).await;
+            match opened {
+                Err(ServerError::Engine(EngineError::DoesNotFit(_))) if self.memory.is_none() => {
+                    if !self.unload_oldest().await {
+                        return opened;
+                    }
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    /// Loads what was opened.
+    async fn start(&self, at: usize, opened: Opened) -> Result<(), ServerError> {
+        let slot = &self.slots[at];
+        *lock(&slot.state) = State::Loading;
+        let (name, loader, queue) = (slot.config.name.clone(), self.loader.clone(), self.queue);
+        let (context, metrics) = (opened.plan.context, self.metrics.model(&name));
+        let begun = Instant::now();
+        let started = blocking(move || {
+            let loaded = opened.load(&mut |done, total| loader.progress(&name, done, total))?;
+            Service::start(loaded, &name, metrics, queue).map_err(ServerError::system("a thread for the engine"))
+        });
+        let (state, result) = match started.await {
+            Ok(service) => (State::Loaded(Arc::new(service)), Ok(())),
+            Err(error) => (State::Unloaded, Err(error)),
+        };
+        *lock(&slot.last_used) = Instant::now();
+        *lock(&slot.state) = state;
+        if result.is_ok() {
+            let _ = slot.context.set(context);
+            tracing::info!(model = slot.config.name, seconds = begun.elapsed().as_secs_f64(), "loaded");
+        }
+        result
+    }
+
+    /// Unloads, longest unused first, until `bytes` more fit into the memory.
+    async fn make_room(&self, bytes: u64) {
+        let Some(memory) = self.memory else { return };
+        while self.in_memory() + bytes > memory && self.unload_oldest().await {}
+    }
+
+    fn in_memory(&self) -> u64 {
+        let plans = self.slots.iter().map(|slot| match &*lock(&slot.state) {
+            State::Loaded(service) | State::Leaving(service) => service.plan.total(),
+            State::Unloaded | State::Loading => 0,
+        });
+        plans.sum()
+    }
+
+    /// Whether there was one to unload.
+    async fn unload_oldest(&self) -> bool {
+        let loaded = |slot: &&(usize, &Slot)| matches!(*lock(&slot.1.state), State::Loaded(_));
+        let slots: Vec<(usize, &Slot)> = self.slots.iter().enumerate().collect();
+        // Those at work go last.
+        let oldest = slots.iter().filter(loaded).min_by_key(|(_, slot)| {
+            let is_busy = slot.leases.load(Ordering::Acquire) > 0;
+            (is_busy, *lock(&slot.last_used))
+        });
+        let Some(&(at, _)) = oldest else { return false };
+        self.unload(at).await;
+        true
+    }
+
+    /// Waits until nobody uses the model at `at`, and unloads it.
+    async fn unload(&self, at: usize) {
+        let slot = &self.slots[at];
+        {
+            let mut state = lock(&slot.state);
+            match std::mem::replace(&mut *state, State::Unloaded) {
+                State::Loaded(service) | State::Leaving(service) => *state = State::Leaving(service),
+                State::Unloaded | State::Loading => return,
+            }
+        }
+        loop {
+            let mut returned = std::pin::pin!(self.returned.notified());
+            // From here on no return is missed.
+            returned.as_mut().enable();
+            if slot.leases.load(Ordering::Acquire) == 0 {
+                break;
+            }
+            returned.await;
+        }
+        let state = std::mem::replace(&mut *lock(&slot.state), State::Unloaded);
+        if let State::Loaded(service) | State::Leaving(service) = state {
+            // Its thread ends and its memory is freed before anything else is loaded.
+            blocking(move || drop(service)).await;
+            tracing::info!(model = slot.config.name, "unloaded");
+        }
+    }
+}
+
+/// Runs `work` where it may take its time.
+async fn blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down, and this task with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+/// Nothing panics while it holds one of these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

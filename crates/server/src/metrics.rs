@@ -1,0 +1,214 @@
+//! Counters under the names that vLLM's dashboards know.
+//! Names and labels: <https://docs.vllm.ai/en/stable/usage/metrics/>. Counters end in `_total`, as they do in vLLM's own output.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use whit_engine::{FinishReason, Occupancy, Usage};
+
+/// From a prompt found in the cache to a long one on a slow machine.
+const FIRST_TOKEN_SECONDS: [f64; 17] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.75, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0];
+/// From small models alone to large ones in company; `--max-stall` is 0.1 by default.
+const BETWEEN_TOKENS_SECONDS: [f64; 16] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5];
+/// From a word to a book.
+const REQUEST_SECONDS: [f64; 17] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 240.0, 480.0];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Labels {
+    model_name: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct FinishLabels {
+    model_name: String,
+    finished_reason: &'static str,
+}
+
+/// Buckets of a histogram.
+#[derive(Clone, Copy)]
+struct Buckets(&'static [f64]);
+
+impl MetricConstructor<Histogram> for Buckets {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(self.0.iter().copied())
+    }
+}
+
+/// All counters of a server.
+pub struct Metrics {
+    registry: Registry,
+    running: Family<Labels, Gauge>,
+    waiting: Family<Labels, Gauge>,
+    kv_cache: Family<Labels, Gauge<f64, AtomicU64>>,
+    prompt_tokens: Family<Labels, Counter>,
+    generation_tokens: Family<Labels, Counter>,
+    prefix_queries: Family<Labels, Counter>,
+    prefix_hits: Family<Labels, Counter>,
+    finished: Family<FinishLabels, Counter>,
+    first_token: Family<Labels, Histogram, Buckets>,
+    between_tokens: Family<Labels, Histogram, Buckets>,
+    request: Family<Labels, Histogram, Buckets>,
+}
+
+/// The counters of one model: no look-up and no shared lock on a token's way.
+#[derive(Clone)]
+pub struct ModelMetrics {
+    running: Gauge,
+    waiting: Gauge,
+    kv_cache: Gauge<f64, AtomicU64>,
+    prompt_tokens: Counter,
+    generation_tokens: Counter,
+    prefix_queries: Counter,
+    prefix_hits: Counter,
+    stopped: Counter,
+    cut: Counter,
+    aborted: Counter,
+    first_token: Histogram,
+    between_tokens: Histogram,
+    request: Histogram,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        let mut metrics = Metrics {
+            registry: Registry::default(),
+            running: Family::default(),
+            waiting: Family::default(),
+            kv_cache: Family::default(),
+            prompt_tokens: Family::default(),
+            generation_tokens: Family::default(),
+            prefix_queries: Family::default(),
+            prefix_hits: Family::default(),
+            finished: Family::default(),
+            first_token: Family::new_with_constructor(Buckets(&FIRST_TOKEN_SECONDS)),
+            between_tokens: Family::new_with_constructor(Buckets(&BETWEEN_TOKENS_SECONDS)),
+            request: Family::new_with_constructor(Buckets(&REQUEST_SECONDS)),
+        };
+        // The encoder ends a counter's name in `_total`, and every help text in a full stop.
+        let r = &mut metrics.registry;
+        r.register("vllm:num_requests_running", "Requests that take part in the model's steps", metrics.running.clone());
+        r.register("vllm:num_requests_waiting", "Requests that wait for room", metrics.waiting.clone());
+        r.register("vllm:kv_cache_usage_perc", "Share of the KV cache in use, 1 is all of it", metrics.kv_cache.clone());
+        r.register("vllm:prompt_tokens", "Tokens of prompts", metrics.prompt_tokens.clone());
+        r.register("vllm:generation_tokens", "Tokens generated", metrics.generation_tokens.clone());
+        r.register("vllm:prefix_cache_queries", "Tokens of prompts looked up", metrics.prefix_queries.clone());
+        r.register("vllm:prefix_cache_hits", "Tokens of prompts found in the cache", metrics.prefix_hits.clone());
+        r.register("vllm:request_success", "Answers that came to their end, by why", metrics.finished.clone());
+        r.register("vllm:time_to_first_token_seconds", "From request to first token", metrics.first_token.clone());
+        r.register("vllm:inter_token_latency_seconds", "From token to token", metrics.between_tokens.clone());
+        r.register("vllm:e2e_request_latency_seconds", "From request to the last token", metrics.request.clone());
+        metrics
+    }
+}
+
+impl Metrics {
+    /// The counters of the model called `name`; they begin at 0 the first time.
+    pub fn model(&self, name: &str) -> ModelMetrics {
+        let labels = Labels { model_name: name.to_owned() };
+        let finished = |finished_reason| {
+            self.finished.get_or_create_owned(&FinishLabels { model_name: name.to_owned(), finished_reason })
+        };
+        ModelMetrics {
+            running: self.running.get_or_create_owned(&labels),
+            waiting: self.waiting.get_or_create_owned(&labels),
+            kv_cache: self.kv_cache.get_or_create_owned(&labels),
+            prompt_tokens: self.prompt_tokens.get_or_create_owned(&labels),
+            generation_tokens: self.generation_tokens.get_or_create_owned(&labels),
+            prefix_queries: self.prefix_queries.get_or_create_owned(&labels),
+            prefix_hits: self.prefix_hits.get_or_create_owned(&labels),
+            stopped: finished("stop"),
+            cut: finished("length"),
+            aborted: finished("abort"),
+            first_token: self.first_token.get_or_create_owned(&labels),
+            between_tokens: self.between_tokens.get_or_create_owned(&labels),
+            request: self.request.get_or_create_owned(&labels),
+        }
+    }
+
+    /// All of them, in the OpenMetrics text format.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string does not fail.
+        let _ = text::encode(&mut out, &self.registry);
+        out
+    }
+}
+
+impl ModelMetrics {
+    /// How busy the engine is.
+    pub fn occupied(&self, occupancy: Occupancy) {
+        self.running.set(occupancy.running as i64);
+        self.waiting.set(occupancy.waiting as i64);
+        self.kv_cache.set(occupancy.kv_blocks_used as f64 / occupancy.kv_blocks.max(1) as f64);
+    }
+
+    /// A first token came, `after` the request.
+    pub fn first_token(&self, after: Duration) {
+        self.generation_tokens.inc();
+        self.first_token.observe(after.as_secs_f64());
+    }
+
+    /// Another token came, `after` the one before.
+    pub fn next_token(&self, after: Duration) {
+        self.generation_tokens.inc();
+        self.between_tokens.observe(after.as_secs_f64());
+    }
+
+    /// An answer came to its end, `after` the request.
+    pub fn finished(&self, reason: FinishReason, usage: &Usage, after: Duration) {
+        match reason {
+            FinishReason::Stop => self.stopped.inc(),
+            FinishReason::Length => self.cut.inc(),
+        };
+        self.prompt_tokens.inc_by(usage.prompt_tokens as u64);
+        self.prefix_queries.inc_by(usage.prompt_tokens as u64);
+        self.prefix_hits.inc_by(usage.cached_tokens as u64);
+        self.request.observe(after.as_secs_f64());
+    }
+
+    /// A client went away before the end.
+    pub fn aborted(&self) {
+        self.aborted.inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_labels_are_those_that_dashboards_know() {
+        let metrics = Metrics::default();
+        let model = metrics.model("m");
+        let usage = Usage { prompt_tokens: 5, cached_tokens: 3, ..Usage::default() };
+        model.first_token(Duration::from_millis(3));
+        model.next_token(Duration::from_millis(2));
+        model.finished(FinishReason::Stop, &usage, Duration::from_millis(9));
+        model.occupied(Occupancy { running: 1, waiting: 2, kv_blocks_used: 1, kv_blocks: 4 });
+        let text = metrics.text();
+        for line in [
+            "vllm:num_requests_running{model_name=\"m\"} 1",
+            "vllm:num_requests_waiting{model_name=\"m\"} 2",
+            "vllm:kv_cache_usage_perc{model_name=\"m\"} 0.25",
+            "vllm:prompt_tokens_total{model_name=\"m\"} 5",
+            "vllm:generation_tokens_total{model_name=\"m\"} 2",
+            "vllm:prefix_cache_queries_total{model_name=\"m\"} 5",
+            "vllm:prefix_cache_hits_total{model_name=\"m\"} 3",
+            "vllm:request_success_total{model_name=\"m\",finished_reason=\"stop\"} 1",
+            "vllm:time_to_first_token_seconds_bucket{le=\"0.005\",model_name=\"m\"} 1",
+            "vllm:inter_token_latency_seconds_count{model_name=\"m\"} 1",
+            "vllm:e2e_request_latency_seconds_sum{model_name=\"m\"} 0.009",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+}

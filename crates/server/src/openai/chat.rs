@@ -1,0 +1,299 @@
+//! `/v1/chat/completions`: what may be asked, and the answer whole or in chunks.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::logprobs::ChatLogprobs;
+use super::{ApiError, Fields, Finish, SamplingFields, StreamOptions, Usage, messages, read_stream};
+
+/// A conversation to continue.
+#[derive(Debug, ToSchema)]
+pub struct ChatRequest {
+    /// Which model answers.
+    pub model: String,
+    /// The conversation so far.
+    #[schema(value_type = Vec<Message>, min_items = 1, max_items = 4096)]
+    pub messages: Vec<Value>,
+    /// Whether to send the answer as it is made, as server-sent events.
+    pub stream: bool,
+    /// What comes with a stream.
+    pub stream_options: StreamOptions,
+    /// Most tokens to generate, thinking included.
+    #[schema(minimum = 1)]
+    pub max_completion_tokens: Option<usize>,
+    /// Whether to tell the log-probability of each token.
+    pub logprobs: bool,
+    /// And how many of the most likely tokens in its place.
+    #[schema(minimum = 0, maximum = 20)]
+    pub top_logprobs: Option<usize>,
+    /// Variables for the model's chat template, such as `enable_thinking`.
+    #[schema(value_type = Option<Object>)]
+    pub chat_template_kwargs: Map<String, Value>,
+    /// How tokens are chosen.
+    #[schema(ignore)]
+    pub sampling: SamplingFields,
+}
+
+/// One message, for the schema; [`messages`] reads it.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+struct Message {
+    /// Who says it: `system`, `developer`, `user`, `assistant` or `tool`.
+    role: Role,
+    /// The text, or parts of it.
+    content: Option<Content>,
+    /// Who in particular.
+    name: Option<String>,
+    /// What an assistant thought before it said this.
+    reasoning_content: Option<String>,
+    /// Calls that an assistant made.
+    #[schema(value_type = Option<Vec<Object>>)]
+    tool_calls: Option<Vec<Value>>,
+    /// Which call a tool's message is the result of.
+    tool_call_id: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code, reason = "only its schema is used")]
+enum Role {
+    System,
+    Developer,
+    User,
+    Assistant,
+    Tool,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+enum Content {
+    Text(String),
+    Parts(Vec<TextPart>),
+}
+
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+struct TextPart {
+    r#type: TextPartType,
+    text: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code, reason = "only its schema is used")]
+enum TextPartType {
+    Text,
+}
+
+impl ChatRequest {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// The first field that is wrong, missing or not supported.
+    pub fn read(mut all: Fields) -> Result<ChatRequest, ApiError> {
+        let fields = &mut all;
+        let (stream, stream_options) = read_stream(fields)?;
+        let logprobs = fields.boolean("logprobs")?.unwrap_or(false);
+        let top_logprobs = fields.count("top_logprobs", 0..=20)?;
+        if top_logprobs.is_some() && !logprobs {
+            return Err(ApiError::invalid("top_logprobs goes with \"logprobs\": true").param("top_logprobs"));
+        }
+        // The older name; OpenAI lets both be said only if they agree.
+        let older = fields.count("max_tokens", 1..=usize::MAX)?;
+        let newer = fields.count("max_completion_tokens", 1..=usize::MAX)?;
+        if let (Some(older), Some(newer)) = (older, newer)
+            && older != newer
+        {
+            let message = "max_tokens and max_completion_tokens differ: give only the second";
+            return Err(ApiError::invalid(message).param("max_tokens"));
+        }
+        let request = ChatRequest {
+            model: read_model(fields)?,
+            messages: messages::read(fields)?,
+            stream,
+            stream_options,
+            max_completion_tokens: newer.or(older),
+            logprobs,
+            top_logprobs,
+            chat_template_kwargs: match fields.value("chat_template_kwargs") {
+                None => Map::new(),
+                Some(Value::Object(variables)) => variables,
+                Some(other) => return Err(fields.wrong("chat_template_kwargs", &other, "an object")),
+            },
+            sampling: SamplingFields::read(fields)?,
+        };
+        read_response_format(fields)?;
+        read_tools(fields)?;
+        accept_what_asks_nothing(fields)?;
+        fields.accept_only("modalities", |value| value == &json!(["text"]), "whit answers in text")?;
+        all.finish()?;
+        Ok(request)
+    }
+}
+
+/// Where the shape of an answer is asked for: here a grammar will join the request.
+pub(super) fn read_response_format(fields: &mut Fields) -> Result<(), ApiError> {
+    let Some(mut format) = fields.object("response_format")? else { return Ok(()) };
+    match format.string("type")?.as_deref() {
+        Some("text") => format.finish(),
+        Some(kind) => Err(ApiError::unsupported(
+            "response_format",
+            &format!("only the type text is, not {kind:.40}; ask for the shape in a message"),
+        )),
+        None => Err(format.missing("type", "use \"text\"")),
+    }
+}
+
+/// Where tools are offered to the model: here their definitions will join the template and their grammar the request.
+fn read_tools(fields: &mut Fields) -> Result<(), ApiError> {
+    let nothing = |value: &Value| value == &json!([]);
+    fields.accept_only("tools", nothing, "this server does not call tools yet; leave it out")?;
+    fields.accept_only("tool_choice", |value| value == "none", "without tools there is nothing to choose")?;
+    fields.accept_only("parallel_tool_calls", |_| false, "without tools there is nothing to call")?;
+    for name in ["functions", "function_call"] {
+        fields.accept_only(name, |_| false, "it is an older name for tools")?;
+    }
+    Ok(())
+}
+
+/// Takes fields whose usual values ask for nothing that whit would have to do.
+pub(super) fn accept_what_asks_nothing(fields: &mut Fields) -> Result<(), ApiError> {
+    fields.accept_only("store", |value| value == &json!(false), "whit keeps no answers")?;
+    fields.accept_only(
+        "service_tier",
+        |value| value == "auto" || value == "default",
+        "there is one tier; use auto",
+    )
+}
+
+/// Takes `model`.
+pub(super) fn read_model(fields: &mut Fields) -> Result<String, ApiError> {
+    fields.string("model")?.ok_or_else(|| fields.missing("model", "name one of those that /v1/models lists"))
+}
+
+/// An answer, whole.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChatResponse {
+    /// Names the answer.
+    pub id: String,
+    /// Always `chat.completion`.
+    pub object: &'static str,
+    /// When it was made, in seconds since 1970.
+    pub created: u64,
+    /// Who answered.
+    pub model: String,
+    /// As many as were asked for.
+    pub choices: Vec<ChatChoice>,
+    /// What it took.
+    pub usage: Usage,
+}
+
+/// One of the answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChatChoice {
+    /// Which.
+    pub index: usize,
+    /// What was said.
+    pub message: ChatAnswer,
+    /// If asked for.
+    pub logprobs: Option<ChatLogprobs>,
+    /// Why it ended.
+    pub finish_reason: Finish,
+}
+
+/// The assistant's message.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChatAnswer {
+    /// Always `assistant`.
+    pub role: &'static str,
+    /// The text.
+    pub content: String,
+    /// What came before it between `<think>` and `</think>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_content: Option<String>,
+    /// Always null.
+    #[schema(value_type = Option<String>)]
+    pub refusal: (),
+}
+
+/// A piece of an answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChatChunk<'a> {
+    /// Names the answer.
+    pub id: &'a str,
+    /// Always `chat.completion.chunk`.
+    pub object: &'static str,
+    /// When the answer was begun, in seconds since 1970.
+    pub created: u64,
+    /// Who answers.
+    pub model: &'a str,
+    /// One, or none in the chunk that brings the usage.
+    pub choices: &'a [ChatChunkChoice<'a>],
+    /// If asked for: null, and in the last chunk what it took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Usage>)]
+    pub usage: Option<Option<Usage>>,
+}
+
+/// What is new in one of the answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChatChunkChoice<'a> {
+    /// Which.
+    pub index: usize,
+    /// What is new.
+    pub delta: ChatDelta<'a>,
+    /// If asked for.
+    pub logprobs: Option<ChatLogprobs>,
+    /// Why it ended, in its last chunk.
+    pub finish_reason: Option<Finish>,
+}
+
+/// New text.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct ChatDelta<'a> {
+    /// In the first chunk: `assistant`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<&'static str>,
+    /// Text of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<&'a str>,
+    /// Text of the thinking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_content: Option<&'a str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(fields: &str) -> Result<ChatRequest, ApiError> {
+        let body = format!(r#"{{"model": "m", "messages": [{{"role": "user", "content": "x"}}]{fields}}}"#);
+        ChatRequest::read(Fields::parse(body.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_name() {
+        for (fields, param) in [
+            (r#", "mirostat": 2"#, "mirostat"),
+            (r#", "response_format": {"type": "json_object"}"#, "response_format"),
+            (r#", "tools": [{"type": "function"}]"#, "tools"),
+            (r#", "store": true"#, "store"),
+            (r#", "stream_options": {"include_usage": true}"#, "stream_options"),
+            (r#", "top_logprobs": 2"#, "top_logprobs"),
+            (r#", "max_tokens": 0"#, "max_tokens"),
+        ] {
+            let error = read(fields).unwrap_err();
+            assert_eq!(error.status(), 400);
+            assert_eq!(error.into_body().error.param.as_deref(), Some(param), "{fields}");
+        }
+    }
+
+    #[test]
+    fn what_asks_for_nothing_is_taken() {
+        let body = r#", "store": false, "tools": [], "n": null, "response_format": {"type": "text"}, "audio": null"#;
+        assert_eq!(read(body).unwrap().sampling.choices(), 1);
+        assert_eq!(read(r#", "max_tokens": 5, "max_completion_tokens": 5"#).unwrap().max_completion_tokens, Some(5));
+    }
+}

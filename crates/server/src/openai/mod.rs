@@ -1,0 +1,80 @@
+//! OpenAI's JSON: what requests may say and what answers look like. Nothing here knows HTTP routes or engines.
+//!
+//! Requests are read by name with [`Fields`]: what is left over at the end was not understood and is refused, so that no
+//! field is ever silently ignored. A null is an absent field.
+
+pub mod chat;
+pub mod completions;
+mod error;
+mod fields;
+pub mod logprobs;
+mod messages;
+pub mod models;
+mod sampling;
+pub mod tokens;
+mod usage;
+
+pub use error::{ApiError, ErrorBody, ErrorObject};
+pub use fields::Fields;
+pub use sampling::SamplingFields;
+pub use usage::{CompletionTokensDetails, PromptTokensDetails, Usage};
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use whit_engine::FinishReason;
+
+/// Why a choice ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// The model was done, or a stop text came.
+    Stop,
+    /// As long as it was allowed to be, or the context is full.
+    Length,
+}
+
+impl From<FinishReason> for Finish {
+    fn from(reason: FinishReason) -> Finish {
+        match reason {
+            FinishReason::Stop => Finish::Stop,
+            FinishReason::Length => Finish::Length,
+        }
+    }
+}
+
+/// What may come with `stream: true`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ToSchema)]
+pub struct StreamOptions {
+    /// End the stream with a chunk that has no choices and the usage.
+    pub include_usage: Option<bool>,
+}
+
+/// Reads `stream` and `stream_options`: whether to stream, and whether to end with the usage.
+fn read_stream(fields: &mut Fields) -> Result<(bool, StreamOptions), ApiError> {
+    let stream = fields.boolean("stream")?.unwrap_or(false);
+    let options = match fields.object("stream_options")? {
+        None => StreamOptions::default(),
+        Some(_) if !stream => {
+            return Err(ApiError::invalid("stream_options goes with \"stream\": true").param("stream_options"));
+        }
+        Some(mut options) => {
+            let include_usage = options.boolean("include_usage")?;
+            // Padding against the guessing of lengths from packets; without it there is nothing to leave out.
+            options.accept_only("include_obfuscation", |value| value == &false, "whit pads no chunks")?;
+            options.finish()?;
+            StreamOptions { include_usage }
+        }
+    };
+    Ok((stream, options))
+}
+
+/// An answer's body.
+pub fn json(value: &impl Serialize) -> Vec<u8> {
+    // Structs of strings and numbers: there is nothing in them that JSON cannot say.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+/// Seconds since 1970, for `created`.
+pub fn now() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs())
+}

@@ -1,0 +1,337 @@
+//! One loaded model: its engine on a thread of its own, spoken to over channels.
+//!
+//! The thread does nothing but take commands and run steps. Whoever asks holds an [`Answer`]; letting go of it cancels
+//! whatever is still to come of it, within one step. What a step brought is sent as one [`Delta`] for each request that is
+//! streamed; an answer wanted whole is put together on the thread and sent once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc as std_mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use whit_engine::{Engine, Event, FinishReason, MemoryPlan, Request, RequestId, TokenLogprob, Usage};
+use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
+
+use crate::metrics::ModelMetrics;
+
+/// What is loaded beside the engine.
+pub struct Loaded {
+    /// The engine, ready to take requests.
+    pub engine: Engine,
+    /// The tokenizer it was loaded with.
+    pub tokenizer: Arc<Tokenizer>,
+    /// The chat template, if the model has one.
+    pub template: Option<ChatTemplate>,
+    /// How the makers want it sampled.
+    pub makers: GenerationDefaults,
+    /// Tokens of the model's vocabulary.
+    pub vocab_size: usize,
+}
+
+/// A loaded model that answers.
+pub struct Service {
+    /// To text and back.
+    pub tokenizer: Arc<Tokenizer>,
+    /// The chat template, if the model has one.
+    pub template: Option<ChatTemplate>,
+    /// How the makers want it sampled.
+    pub makers: GenerationDefaults,
+    /// Tokens of the model's vocabulary.
+    pub vocab_size: usize,
+    /// What it takes in memory.
+    pub plan: MemoryPlan,
+    commands: Option<std_mpsc::Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+    load: Arc<Load>,
+}
+
+/// How much is going on, shared with the thread.
+struct Load {
+    /// Requests taken and not over.
+    open: AtomicUsize,
+    /// Most of them.
+    limit: usize,
+    /// What an answer took of late, in microseconds.
+    usual_micros: AtomicU64,
+    /// The engine is broken: a step panicked.
+    broken: AtomicBool,
+}
+
+/// Why a request was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubmitError {
+    /// The queue is full; worth another try after this long.
+    Full(Duration),
+    /// The model is gone.
+    Gone,
+}
+
+/// The requests of one call, to be queued together.
+pub struct Submission {
+    /// Choice `i` is answered by request `i`.
+    pub requests: Vec<Request>,
+    /// Whether to send what each step brought, or each answer whole.
+    pub stream: bool,
+    /// When the call came in; times to the first token count from here.
+    pub received: Instant,
+}
+
+/// What a step brought to a choice; for an answer wanted whole, all of it.
+#[derive(Debug, Default)]
+pub struct Delta {
+    /// Which of the submission's requests.
+    pub choice: usize,
+    /// Text that is certain.
+    pub text: String,
+    /// Tokens generated.
+    pub tokens: usize,
+    /// If log-probabilities were asked for: the tokens and theirs. Their text may come later.
+    pub logprobs: Vec<(u32, TokenLogprob)>,
+    /// The choice is over.
+    pub end: Option<Result<(FinishReason, Usage), String>>,
+}
+
+/// What is to come of a submission. Letting go of it cancels the rest.
+pub struct Answer {
+    deltas: mpsc::UnboundedReceiver<Delta>,
+}
+
+impl Answer {
+    /// The next piece; `None` when there is nothing left, or the engine broke.
+    pub async fn next(&mut self) -> Option<Delta> {
+        self.deltas.recv().await
+    }
+
+    /// As [`Answer::next`], for a body that is polled.
+    pub fn poll_next(&mut self, context: &mut std::task::Context<'_>) -> std::task::Poll<Option<Delta>> {
+        self.deltas.poll_recv(context)
+    }
+
+    /// What is already there.
+    pub fn try_next(&mut self) -> Option<Delta> {
+        self.deltas.try_recv().ok()
+    }
+}
+
+enum Command {
+    Submit { submission: Submission, deltas: mpsc::UnboundedSender<Delta>, places: Vec<Place> },
+}
+
+/// A place among the open requests; given back when dropped.
+struct Place(Arc<Load>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Service {
+    /// Starts the thread. `limit` is the most requests that may run or wait at once.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start(loaded: Loaded, name: &str, metrics: ModelMetrics, limit: usize) -> std::io::Result<Service> {
+        let Loaded { engine, tokenizer, template, makers, vocab_size } = loaded;
+        let plan = engine.memory_plan().clone();
+        let load = Arc::new(Load {
+            open: AtomicUsize::new(0),
+            limit,
+            usual_micros: AtomicU64::new(0),
+            broken: AtomicBool::new(false),
+        });
+        let (commands, received) = std_mpsc::channel();
+        let mut worker = Worker { engine, commands: received, active: HashMap::new(), metrics, load: load.clone() };
+        let thread = std::thread::Builder::new().name(format!("engine {name}")).spawn(move || {
+            let load = worker.load.clone();
+            // A mistake in a step must not take the other models with it; this one is loaded anew when it is asked for.
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.run())).is_err() {
+                load.broken.store(true, Ordering::Release);
+            }
+        })?;
+        let (commands, thread) = (Some(commands), Some(thread));
+        Ok(Service { tokenizer, template, makers, vocab_size, plan, commands, thread, load })
+    }
+
+    /// Queues the requests.
+    ///
+    /// # Errors
+    /// If the queue is full, or the engine has broken.
+    pub fn submit(&self, submission: Submission) -> Result<Answer, SubmitError> {
+        let wanted = submission.requests.len();
+        let mut places = Vec::with_capacity(wanted);
+        for _ in 0..wanted {
+            let before = self.load.open.fetch_add(1, Ordering::AcqRel);
+            places.push(Place(self.load.clone()));
+            if before >= self.load.limit {
+                return Err(SubmitError::Full(self.retry_after(before)));
+            }
+        }
+        let (sender, deltas) = mpsc::unbounded_channel();
+        let command = Command::Submit { submission, deltas: sender, places };
+        match &self.commands {
+            Some(commands) if self.is_alive() => commands.send(command).map_err(|_| SubmitError::Gone)?,
+            _ => return Err(SubmitError::Gone),
+        }
+        Ok(Answer { deltas })
+    }
+
+    /// Whether the engine still runs.
+    pub fn is_alive(&self) -> bool {
+        !self.load.broken.load(Ordering::Acquire)
+    }
+
+    /// Positions a prompt and its answer may have together.
+    pub fn context(&self) -> usize {
+        self.plan.context
+    }
+
+    /// When a place should be free: what an answer usually takes, for each of those before it that run at once.
+    fn retry_after(&self, open: usize) -> Duration {
+        const AT_ONCE: u64 = 16;
+        let usual = self.load.usual_micros.load(Ordering::Relaxed);
+        let micros = usual.saturating_mul(open as u64 / AT_ONCE + 1);
+        Duration::from_micros(micros).clamp(Duration::from_secs(1), Duration::from_secs(60))
+    }
+}
+
+impl Drop for Service {
+    /// Waits until what is being answered is over, and the engine's memory is free.
+    fn drop(&mut self) {
+        drop(self.commands.take());
+        if let Some(thread) = self.thread.take() {
+            // Its panic, if there was one, has been told.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the engine's thread has.
+struct Worker {
+    engine: Engine,
+    commands: std_mpsc::Receiver<Command>,
+    active: HashMap<RequestId, Active>,
+    metrics: ModelMetrics,
+    load: Arc<Load>,
+}
+
+/// A request that the engine knows.
+struct Active {
+    deltas: mpsc::UnboundedSender<Delta>,
+    stream: bool,
+    /// What has not been sent yet.
+    delta: Delta,
+    received: Instant,
+    last_token: Option<Instant>,
+    _place: Place,
+}
+
+impl Worker {
+    /// Until nobody can ask any more and all is answered.
+    fn run(&mut self) {
+        loop {
+            if self.engine.is_idle() {
+                self.metrics.occupied(self.engine.occupancy());
+                match self.commands.recv() {
+                    Ok(command) => self.take(command),
+                    Err(_) => return,
+                }
+            }
+            while let Ok(command) = self.commands.try_recv() {
+                self.take(command);
+            }
+            self.cancel_abandoned();
+            self.step();
+            self.metrics.occupied(self.engine.occupancy());
+        }
+    }
+
+    fn take(&mut self, command: Command) {
+        let Command::Submit { submission, deltas, places } = command;
+        let Submission { requests, stream, received } = submission;
+        for ((choice, request), place) in requests.into_iter().enumerate().zip(places) {
+            let delta = Delta { choice, ..Delta::default() };
+            let mut active =
+                Active { deltas: deltas.clone(), stream, delta, received, last_token: None, _place: place };
+            match self.engine.submit(request) {
+                Ok(id) => {
+                    self.active.insert(id, active);
+                }
+                Err(error) => {
+                    active.delta.end = Some(Err(error.to_string()));
+                    // Whoever asked may be gone already.
+                    let _ = active.deltas.send(active.delta);
+                }
+            }
+        }
+    }
+
+    /// Drops the requests whose clients went away.
+    fn cancel_abandoned(&mut self) {
+        let (engine, metrics) = (&mut self.engine, &self.metrics);
+        self.active.retain(|&id, active| {
+            let abandoned = active.deltas.is_closed();
+            if abandoned {
+                engine.cancel(id);
+                metrics.aborted();
+            }
+            !abandoned
+        });
+    }
+
+    fn step(&mut self) {
+        let (active, metrics, load) = (&mut self.active, &self.metrics, &self.load);
+        let stepped = self.engine.step(|event| match event {
+            Event::Token { request, id, text, logprobs } => {
+                let Some(active) = active.get_mut(&request) else { return };
+                let now = Instant::now();
+                match active.last_token.replace(now) {
+                    None => metrics.first_token(now - active.received),
+                    Some(before) => metrics.next_token(now - before),
+                }
+                active.delta.text.push_str(text);
+                active.delta.tokens += 1;
+                active.delta.logprobs.extend(logprobs.map(|logprobs| (id, logprobs.clone())));
+            }
+            Event::Finished { request, text, reason, usage } => {
+                let Some(mut active) = active.remove(&request) else { return };
+                let took = active.received.elapsed();
+                metrics.finished(reason, &usage, took);
+                load.note(took);
+                active.delta.text.push_str(text);
+                active.delta.end = Some(Ok((reason, usage)));
+                // Whoever asked may be gone already.
+                let _ = active.deltas.send(active.delta);
+            }
+        });
+        match stepped {
+            Ok(()) => {
+                for active in self.active.values_mut().filter(|active| active.stream && active.delta.tokens > 0) {
+                    let next = Delta { choice: active.delta.choice, ..Delta::default() };
+                    // If nobody listens, the next round cancels.
+                    let _ = active.deltas.send(std::mem::replace(&mut active.delta, next));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "a step of the engine failed; what it was answering is given up");
+                for (id, mut active) in self.active.drain() {
+                    self.engine.cancel(id);
+                    active.delta.end = Some(Err(error.to_string()));
+                    let _ = active.deltas.send(active.delta);
+                }
+            }
+        }
+    }
+}
+
+impl Load {
+    /// Moves the usual time of an answer towards what one just took.
+    fn note(&self, took: Duration) {
+        let (took, usual) = (took.as_micros() as u64, self.usual_micros.load(Ordering::Relaxed));
+        let usual = if usual == 0 { took } else { usual - usual / 8 + took / 8 };
+        self.usual_micros.store(usual, Ordering::Relaxed);
+    }
+}
