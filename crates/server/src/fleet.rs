@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex as AsyncMutex, Notify};
@@ -72,14 +72,9 @@ impl Opened {
         Ok(Opened { checkpoint, spec, tokenizer, template, makers, options, plan })
     }
 
-    /// What it will take.
-    pub fn plan(&self) -> &MemoryPlan {
-        &self.plan
-    }
-
-    /// Sequences of full context the KV cache will have room for.
-    pub fn sequences(&self) -> usize {
-        self.options.sequences
+    /// What there is to say about it.
+    pub fn facts(&self) -> Facts {
+        Facts { plan: self.plan.clone(), sequences: self.options.sequences, can_chat: self.template.is_some() }
     }
 
     fn load(self, progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError> {
@@ -87,6 +82,17 @@ impl Opened {
         let engine = Engine::load(&checkpoint, &spec, Some(tokenizer.clone()), &options, progress)?;
         Ok(Loaded { engine, tokenizer, template, makers, vocab_size: spec.vocab_size })
     }
+}
+
+/// What a person may want to know about a model before or while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// What it takes in memory.
+    pub plan: MemoryPlan,
+    /// Sequences of full context the KV cache has room for.
+    pub sequences: usize,
+    /// Whether it has a chat template.
+    pub can_chat: bool,
 }
 
 /// The models of a server.
@@ -99,7 +105,9 @@ pub struct Fleet {
     metrics: Arc<Metrics>,
     /// Held by whoever loads or unloads.
     gate: Arc<AsyncMutex<()>>,
-    /// A lease was given back.
+    /// A model was loaded.
+    loaded: Notify,
+    /// A lease was given back, or somebody waits for one no more.
     returned: Notify,
     created: u64,
 }
@@ -108,8 +116,11 @@ struct Slot {
     config: ModelConfig,
     state: Mutex<State>,
     leases: AtomicUsize,
+    /// Who waits for it to be loaded.
+    waiting: AtomicUsize,
     last_used: Mutex<Instant>,
-    context: OnceLock<usize>,
+    /// As it was loaded last.
+    facts: Mutex<Option<Facts>>,
 }
 
 enum State {
@@ -151,6 +162,23 @@ impl Drop for Lease {
     }
 }
 
+/// Counts somebody who waits for a model to be loaded.
+struct Waiting<'f>(&'f Fleet, usize);
+
+impl<'f> Waiting<'f> {
+    fn new(fleet: &'f Fleet, at: usize) -> Waiting<'f> {
+        fleet.slots[at].waiting.fetch_add(1, Ordering::AcqRel);
+        Waiting(fleet, at)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.slots[self.1].waiting.fetch_sub(1, Ordering::AcqRel);
+        self.0.returned.notify_waiters();
+    }
+}
+
 impl Fleet {
     /// The models of `config`, none of them loaded.
     pub fn new(config: &Config, loader: Arc<dyn Loader>, metrics: Arc<Metrics>) -> Fleet {
@@ -158,8 +186,9 @@ impl Fleet {
             config: model.clone(),
             state: Mutex::new(State::Unloaded),
             leases: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
             last_used: Mutex::new(Instant::now()),
-            context: OnceLock::new(),
+            facts: Mutex::new(None),
         });
         Fleet {
             slots: slots.collect(),
@@ -169,6 +198,7 @@ impl Fleet {
             loader,
             metrics,
             gate: Arc::default(),
+            loaded: Notify::new(),
             returned: Notify::new(),
             created: crate::openai::now(),
         }
@@ -179,10 +209,7 @@ impl Fleet {
     /// # Errors
     /// 404 if there is none, 503 if it cannot be loaded or that takes too long.
     pub async fn acquire(self: &Arc<Self>, name: &str) -> Result<Lease, ApiError> {
-        let Some(at) = self.slots.iter().position(|slot| slot.config.name == name) else {
-            let known: Vec<&str> = self.slots.iter().map(|slot| slot.config.name.as_str()).collect();
-            return Err(ApiError::no_model(name, &known));
-        };
+        let at = self.place(name)?;
         if let Some(lease) = self.lease(at) {
             return Ok(lease);
         }
@@ -239,15 +266,31 @@ impl Fleet {
         }
     }
 
+    /// The models by name, with what is known of those that were loaded.
+    pub fn facts(&self) -> Vec<(String, Option<Facts>)> {
+        self.slots.iter().map(|slot| (slot.config.name.clone(), lock(&slot.facts).clone())).collect()
+    }
+
+    /// How many models there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     /// What there is to ask.
     pub fn list(&self) -> Vec<ModelObject> {
         self.slots.iter().map(|slot| self.object(slot)).collect()
     }
 
-    /// The model called `name`.
+    /// The model called `name`, as [`Fleet::list`] has it.
+    ///
+    /// # Errors
+    /// 404 if there is none.
     pub fn find(&self, name: &str) -> Result<ModelObject, ApiError> {
-        let slot = self.slots.iter().find(|slot| slot.config.name == name);
-        slot.map(|slot| self.object(slot)).ok_or_else(|| {
+        self.place(name).map(|at| self.object(&self.slots[at]))
+    }
+
+    fn place(&self, name: &str) -> Result<usize, ApiError> {
+        self.slots.iter().position(|slot| slot.config.name == name).ok_or_else(|| {
             let known: Vec<&str> = self.slots.iter().map(|slot| slot.config.name.as_str()).collect();
             ApiError::no_model(name, &known)
         })
@@ -265,7 +308,7 @@ impl Fleet {
             created: self.created,
             owned_by: "whit",
             status,
-            max_model_len: slot.context.get().copied(),
+            max_model_len: lock(&slot.facts).as_ref().map(|facts| facts.plan.context),
             memory_bytes,
         }
     }
@@ -282,22 +325,40 @@ impl Fleet {
         }
     }
 
+    /// Waits until the model at `at` is loaded, or loads it when it is its turn.
     async fn load(self: &Arc<Self>, at: usize) -> Result<Lease, ServerError> {
-        loop {
-            let gate = self.gate.clone().lock_owned().await;
+        let waiting = Waiting::new(self, at);
+        // Kept from round to round, for its place in the queue.
+        let mut turn = std::pin::pin!(self.gate.clone().lock_owned());
+        let gate = loop {
+            let mut loaded = std::pin::pin!(self.loaded.notified());
+            // From here on nothing is missed.
+            loaded.as_mut().enable();
             if let Some(lease) = self.lease(at) {
                 return Ok(lease);
             }
-            // A task of its own: who asked may go away, others wait for the same model.
-            let fleet = self.clone();
-            let task = tokio::spawn(async move {
-                let _gate = gate;
-                let opened = fleet.open(at).await?;
-                fleet.make_room(opened.plan.total()).await;
-                fleet.start(at, opened).await
-            });
-            task.await.unwrap_or_else(|_| Err(ServerError::Config("whit made a mistake while loading it".into())))?;
+            tokio::select! {
+                gate = &mut turn => break gate,
+                () = loaded => {}
+            }
+        };
+        if let Some(lease) = self.lease(at) {
+            return Ok(lease);
         }
+        drop(waiting);
+        // A task of its own: who asked may go away, others wait for the same model.
+        let fleet = self.clone();
+        let task = tokio::spawn(async move {
+            let _gate = gate;
+            let opened = fleet.open(at).await?;
+            fleet.make_room(opened.plan.total()).await;
+            fleet.start(at, opened).await?;
+            let lease = fleet.lease(at);
+            // Whoever waited for it has it before it may have to go again.
+            fleet.until_returned(|| fleet.slots[at].waiting.load(Ordering::Acquire) == 0).await;
+            lease.ok_or_else(|| ServerError::Config("it broke as soon as it was loaded".into()))
+        });
+        task.await.unwrap_or_else(|_| Err(ServerError::Config("whit made a mistake while loading it".into())))
     }
 
     /// Opens the model at `at`; without a set memory, unloads others if it does not fit beside them.
@@ -323,7 +384,8 @@ impl Fleet {
         let slot = &self.slots[at];
         *lock(&slot.state) = State::Loading;
         let (name, loader, queue) = (slot.config.name.clone(), self.loader.clone(), self.queue);
-        let (context, metrics) = (opened.plan.context, self.metrics.model(&name));
+        let metrics = self.metrics.model(&name);
+        *lock(&slot.facts) = Some(opened.facts());
         let begun = Instant::now();
         let started = blocking(move || {
             let loaded = opened.load(&mut |done, total| loader.progress(&name, done, total))?;
@@ -336,7 +398,7 @@ impl Fleet {
         *lock(&slot.last_used) = Instant::now();
         *lock(&slot.state) = state;
         if result.is_ok() {
-            let _ = slot.context.set(context);
+            self.loaded.notify_waiters();
             tracing::info!(model = slot.config.name, seconds = begun.elapsed().as_secs_f64(), "loaded");
         }
         result
@@ -346,6 +408,19 @@ impl Fleet {
     async fn make_room(&self, bytes: u64) {
         let Some(memory) = self.memory else { return };
         while self.in_memory() + bytes > memory && self.unload_oldest().await {}
+    }
+
+    /// Waits for something that becomes true when a lease is returned or a wait ends.
+    async fn until_returned(&self, is_so: impl Fn() -> bool) {
+        loop {
+            let mut returned = std::pin::pin!(self.returned.notified());
+            // From here on nothing is missed.
+            returned.as_mut().enable();
+            if is_so() {
+                return;
+            }
+            returned.await;
+        }
     }
 
     fn in_memory(&self) -> u64 {
@@ -380,15 +455,7 @@ impl Fleet {
                 State::Unloaded | State::Loading => return,
             }
         }
-        loop {
-            let mut returned = std::pin::pin!(self.returned.notified());
-            // From here on no return is missed.
-            returned.as_mut().enable();
-            if slot.leases.load(Ordering::Acquire) == 0 {
-                break;
-            }
-            returned.await;
-        }
+        self.until_returned(|| slot.leases.load(Ordering::Acquire) == 0).await;
         let state = std::mem::replace(&mut *lock(&slot.state), State::Unloaded);
         if let State::Loaded(service) | State::Leaving(service) = state {
             // Its thread ends and its memory is freed before anything else is loaded.

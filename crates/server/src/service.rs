@@ -109,15 +109,13 @@ impl Answer {
     pub fn poll_next(&mut self, context: &mut std::task::Context<'_>) -> std::task::Poll<Option<Delta>> {
         self.deltas.poll_recv(context)
     }
-
-    /// What is already there.
-    pub fn try_next(&mut self) -> Option<Delta> {
-        self.deltas.try_recv().ok()
-    }
 }
 
-enum Command {
-    Submit { submission: Submission, deltas: mpsc::UnboundedSender<Delta>, places: Vec<Place> },
+/// A submission on its way to the thread.
+struct Command {
+    submission: Submission,
+    deltas: mpsc::UnboundedSender<Delta>,
+    places: Vec<Place>,
 }
 
 /// A place among the open requests; given back when dropped.
@@ -171,7 +169,7 @@ impl Service {
             }
         }
         let (sender, deltas) = mpsc::unbounded_channel();
-        let command = Command::Submit { submission, deltas: sender, places };
+        let command = Command { submission, deltas: sender, places };
         match &self.commands {
             Some(commands) if self.is_alive() => commands.send(command).map_err(|_| SubmitError::Gone)?,
             _ => return Err(SubmitError::Gone),
@@ -250,7 +248,7 @@ impl Worker {
     }
 
     fn take(&mut self, command: Command) {
-        let Command::Submit { submission, deltas, places } = command;
+        let Command { submission, deltas, places } = command;
         let Submission { requests, stream, received } = submission;
         for ((choice, request), place) in requests.into_iter().enumerate().zip(places) {
             let delta = Delta { choice, ..Delta::default() };

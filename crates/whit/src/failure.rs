@@ -4,6 +4,7 @@ use std::io;
 
 use whit_engine::EngineError;
 use whit_model::ModelError;
+use whit_server::ServerError;
 
 use crate::hub::HubError;
 
@@ -38,7 +39,11 @@ pub fn verdict(error: &anyhow::Error) -> (u8, Option<String>) {
             || cause.is::<ModelError>()
             || matches!(cause.downcast_ref::<HubError>(), Some(HubError::Refused(_)))
             || matches!(
-                cause.downcast_ref::<EngineError>(),
+                cause.downcast_ref::<ServerError>(),
+                Some(ServerError::Config(_) | ServerError::File { .. } | ServerError::Locate(_) | ServerError::Model(_))
+            )
+            || matches!(
+                engine_error(cause),
                 Some(
                     EngineError::Model(_)
                         | EngineError::DoesNotFit(_)
@@ -48,6 +53,14 @@ pub fn verdict(error: &anyhow::Error) -> (u8, Option<String>) {
             )
     });
     (if input { 2 } else { 1 }, Some(sentence(error)))
+}
+
+/// The engine's error, also where the server passes it on.
+fn engine_error<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e EngineError> {
+    match cause.downcast_ref() {
+        Some(ServerError::Engine(error)) => Some(error),
+        _ => cause.downcast_ref(),
+    }
 }
 
 /// The chain of causes as one line, outermost first, without saying anything twice.

@@ -27,6 +27,11 @@ pub fn install() {
     let _ = ctrlc::set_handler(handler);
 }
 
+/// From now on a first Ctrl-C is left to somebody else, who hears it too; a second one still ends the process.
+pub fn leave_first() {
+    STATE.store(STOPS_ANSWER, Ordering::SeqCst);
+}
+
 /// While this lives, a first Ctrl-C is kept for [`Answer::stopped`] to report.
 pub struct Answer(());
 

@@ -6,9 +6,10 @@ use common::{assert_snapshot, whit};
 
 #[test]
 fn the_help_is_as_a_person_has_reviewed_it() {
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 10] = [
         &[],
         &["run"],
+        &["serve"],
         &["inspect"],
         &["bench", "machine"],
         &["bench", "model"],

@@ -95,6 +95,11 @@ impl ChatTemplate {
         })
     }
 
+    /// Whether `text` stands in the template: a control word that its model was trained with.
+    pub fn mentions(&self, text: &str) -> bool {
+        self.default.contains(text) || self.tool_use.as_ref().is_some_and(|source| source.contains(text))
+    }
+
     /// Prints values that are not strings as `literals` has it, instead of as Python does.
     #[must_use]
     pub fn with_literals(self, literals: Literals) -> ChatTemplate {

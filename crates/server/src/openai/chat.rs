@@ -16,19 +16,25 @@ pub struct ChatRequest {
     #[schema(value_type = Vec<Message>, min_items = 1, max_items = 4096)]
     pub messages: Vec<Value>,
     /// Whether to send the answer as it is made, as server-sent events.
+    #[schema(value_type = Option<bool>, required = false)]
     pub stream: bool,
     /// What comes with a stream.
+    #[schema(value_type = Option<StreamOptions>, required = false)]
     pub stream_options: StreamOptions,
     /// Most tokens to generate, thinking included.
     #[schema(minimum = 1)]
     pub max_completion_tokens: Option<usize>,
+    /// Its older name.
+    #[schema(minimum = 1)]
+    pub max_tokens: Option<usize>,
     /// Whether to tell the log-probability of each token.
+    #[schema(value_type = Option<bool>, required = false)]
     pub logprobs: bool,
     /// And how many of the most likely tokens in its place.
     #[schema(minimum = 0, maximum = 20)]
     pub top_logprobs: Option<usize>,
     /// Variables for the model's chat template, such as `enable_thinking`.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, required = false)]
     pub chat_template_kwargs: Map<String, Value>,
     /// How tokens are chosen.
     #[schema(ignore)]
@@ -100,12 +106,9 @@ impl ChatRequest {
         if top_logprobs.is_some() && !logprobs {
             return Err(ApiError::invalid("top_logprobs goes with \"logprobs\": true").param("top_logprobs"));
         }
-        // The older name; OpenAI lets both be said only if they agree.
-        let older = fields.count("max_tokens", 1..=usize::MAX)?;
-        let newer = fields.count("max_completion_tokens", 1..=usize::MAX)?;
-        if let (Some(older), Some(newer)) = (older, newer)
-            && older != newer
-        {
+        let max_tokens = fields.count("max_tokens", 1..=usize::MAX)?;
+        let max_completion_tokens = fields.count("max_completion_tokens", 1..=usize::MAX)?;
+        if max_tokens.is_some() && max_completion_tokens.is_some() && max_tokens != max_completion_tokens {
             let message = "max_tokens and max_completion_tokens differ: give only the second";
             return Err(ApiError::invalid(message).param("max_tokens"));
         }
@@ -114,7 +117,8 @@ impl ChatRequest {
             messages: messages::read(fields)?,
             stream,
             stream_options,
-            max_completion_tokens: newer.or(older),
+            max_completion_tokens,
+            max_tokens,
             logprobs,
             top_logprobs,
             chat_template_kwargs: match fields.value("chat_template_kwargs") {
@@ -294,6 +298,6 @@ mod tests {
     fn what_asks_for_nothing_is_taken() {
         let body = r#", "store": false, "tools": [], "n": null, "response_format": {"type": "text"}, "audio": null"#;
         assert_eq!(read(body).unwrap().sampling.choices(), 1);
-        assert_eq!(read(r#", "max_tokens": 5, "max_completion_tokens": 5"#).unwrap().max_completion_tokens, Some(5));
+        assert_eq!(read(r#", "max_tokens": 5, "max_completion_tokens": 5"#).unwrap().max_tokens, Some(5));
     }
 }

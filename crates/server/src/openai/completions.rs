@@ -18,11 +18,13 @@ pub struct CompletionRequest {
     /// Which model answers.
     pub model: String,
     /// The texts, or their token ids.
-    #[schema(value_type = PromptSchema)]
+    #[schema(rename = "prompt", value_type = PromptSchema)]
     pub prompts: Vec<Prompt>,
     /// Whether to send the answer as it is made, as server-sent events.
+    #[schema(value_type = Option<bool>, required = false)]
     pub stream: bool,
     /// What comes with a stream.
+    #[schema(value_type = Option<StreamOptions>, required = false)]
     pub stream_options: StreamOptions,
     /// Most tokens to generate; 16 if not said.
     #[schema(minimum = 1)]

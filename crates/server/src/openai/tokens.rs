@@ -19,12 +19,13 @@ pub struct TokenizeRequest {
     #[schema(value_type = Option<Vec<Object>>)]
     pub messages: Option<Vec<Value>>,
     /// Whether a text begins and ends as the model's texts do.
-    #[schema(default = true)]
+    #[schema(value_type = Option<bool>, required = false)]
     pub add_special_tokens: bool,
     /// Whether a conversation ends with the opening of the assistant's turn.
-    #[schema(default = true)]
+    #[schema(value_type = Option<bool>, required = false)]
     pub add_generation_prompt: bool,
     /// Whether to spell out the tokens.
+    #[schema(value_type = Option<bool>, required = false)]
     pub return_token_strs: bool,
 }
 

@@ -6,6 +6,7 @@ mod completions;
 mod inspect;
 mod perplexity;
 mod run;
+mod serve;
 
 use clap::{Parser, Subcommand};
 pub use run::Session;
@@ -32,6 +33,8 @@ pub struct Cli {
 pub enum Command {
     /// Answer a prompt, or chat in the terminal
     Run(run::RunArgs),
+    /// Serve models over OpenAI's API
+    Serve(serve::ServeArgs),
     /// Say what a model is, and what memory it needs
     Inspect(inspect::InspectArgs),
     /// Measure speed
@@ -51,6 +54,7 @@ impl Command {
     pub fn run(&self) -> anyhow::Result<()> {
         match self {
             Command::Run(args) => run::run(args),
+            Command::Serve(args) => serve::run(args),
             Command::Inspect(args) => inspect::run(args),
             Command::Bench(command) => command.run(),
             Command::Perplexity(args) => perplexity::run(args),

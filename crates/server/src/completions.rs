@@ -1,0 +1,122 @@
+//! `POST /v1/completions`.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use crate::alignment::Alignment;
+use crate::app::{App, json};
+use crate::openai::completions::{CompletionChoice, CompletionRequest, CompletionResponse, Prompt};
+use crate::openai::logprobs::CompletionLogprobs;
+use crate::openai::{ApiError, ErrorBody, Fields, Finish, Usage, now};
+use crate::run::{self, Run};
+use crate::service::Delta;
+use crate::sse::{self, Chunks, Events};
+use crate::{ids, prompt};
+
+/// What OpenAI generates when nothing is said.
+const USUAL_TOKENS: usize = 16;
+
+/// Continues texts.
+#[utoipa::path(
+    post, path = "/v1/completions", tag = "OpenAI", request_body = CompletionRequest,
+    responses(
+        (status = 200, content(
+            (CompletionResponse = "application/json"), (CompletionResponse = "text/event-stream")
+        )),
+        (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
+    )
+)]
+pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    let (call, body) = app.call(request).await?;
+    let size = body.len();
+    let asked = prompt::aside(size, move || CompletionRequest::read(Fields::parse(&body)?)).await?;
+    let lease = app.fleet.acquire(&asked.model).await?;
+    let CompletionRequest { prompts, stream, stream_options, logprobs, sampling, .. } = asked;
+    let (lease, prompts) = prompt::aside(size, move || {
+        let ids = prompts.into_iter().map(|prompt| match prompt {
+            Prompt::Text(text) => prompt::of_text(lease.service(), &text, "prompt"),
+            Prompt::Tokens(ids) => Ok(ids),
+        });
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        Ok((lease, ids))
+    })
+    .await?;
+    for prompt in &prompts {
+        prompt::check(lease.service(), &app.limits, prompt, "prompt")?;
+    }
+    let most = Some(asked.max_tokens.unwrap_or(USUAL_TOKENS));
+    let requests = run::requests(lease.service(), &app.limits, &sampling, prompts, most, logprobs)?;
+    let choices = requests.iter().map(|_| logprobs.map(|_| Alignment::default())).collect();
+    let run = Run::start(call, lease, requests, sampling.choices(), stream, sampling.user.clone())?;
+    let id = format!("cmpl-{}", ids::unique());
+    let with_usage = stream_options.include_usage == Some(true);
+    let answer = Answering { id, created: now(), model: asked.model, with_usage, choices };
+    match stream {
+        true => Ok(sse::response(run, answer)),
+        false => answer.whole(run).await,
+    }
+}
+
+/// An answer in the making.
+struct Answering {
+    id: String,
+    created: u64,
+    model: String,
+    with_usage: bool,
+    /// If log-probabilities are wanted.
+    choices: Vec<Option<Alignment>>,
+}
+
+impl Answering {
+    /// What a step brought, as a client is told it.
+    fn take(&mut self, run: &Run, delta: Delta) -> CompletionChoice<'static> {
+        let Delta { choice: index, text, logprobs, end, .. } = delta;
+        let finish_reason = end.and_then(Result::ok).map(|(reason, _)| Finish::from(reason));
+        let tokenizer = &run.lease.service().tokenizer;
+        let is_cut = finish_reason == Some(Finish::Length);
+        let logprobs = self.choices[index].as_mut().map(|alignment| {
+            let mut all = CompletionLogprobs::default();
+            for token in alignment.push(tokenizer, logprobs, &text, is_cut) {
+                all.push(tokenizer, token.id, &token.logprob, token.offset);
+            }
+            all
+        });
+        CompletionChoice { index, text: Cow::Owned(text), logprobs, finish_reason }
+    }
+
+    fn response<'a>(&'a self, choices: &'a [CompletionChoice<'a>], usage: Option<Option<Usage>>) -> CompletionResponse<'a> {
+        let Answering { id, created, model, .. } = self;
+        CompletionResponse { id, object: "text_completion", created: *created, model, choices, usage }
+    }
+
+    /// The answer when all of it is there.
+    async fn whole(mut self, run: Run) -> Result<Response, ApiError> {
+        let mut choices = Vec::with_capacity(self.choices.len());
+        let usage = run.collect(|run, delta| choices.push(self.take(run, delta))).await?;
+        choices.sort_by_key(|choice| choice.index);
+        Ok(json(&self.response(&choices, Some(Some(usage)))))
+    }
+}
+
+impl Chunks for Answering {
+    fn begin(&mut self, _: &mut Events) {}
+
+    fn push(&mut self, run: &mut Run, delta: Delta, out: &mut Events) {
+        let choice = self.take(run, delta);
+        let says_something = !choice.text.is_empty()
+            || choice.finish_reason.is_some()
+            || choice.logprobs.as_ref().is_some_and(|logprobs| !logprobs.tokens.is_empty());
+        if says_something {
+            out.send(&self.response(&[choice], self.with_usage.then_some(None)));
+        }
+    }
+
+    fn end(&mut self, usage: Usage, out: &mut Events) {
+        if self.with_usage {
+            out.send(&self.response(&[], Some(Some(usage))));
+        }
+    }
+}

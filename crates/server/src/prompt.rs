@@ -1,0 +1,95 @@
+//! From what a request says to the tokens of a prompt.
+
+use serde_json::{Map, Value};
+use whit_model::ModelError;
+use whit_model::template::ChatInput;
+
+use crate::config::Limits;
+use crate::openai::ApiError;
+use crate::service::Service;
+use crate::thinking::Thinking;
+
+/// Bodies from which the work on their text is done aside, so that other requests' tokens need not wait for it.
+const LARGE_BODY: usize = 16 << 10;
+
+/// Runs `work` here, or where it may take its time if it is about a body of many `bytes`.
+pub async fn aside<R: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> Result<R, ApiError> + Send + 'static,
+) -> Result<R, ApiError> {
+    if bytes < LARGE_BODY {
+        return work();
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(ApiError::internal("whit made a mistake with this prompt; please report it")))
+}
+
+/// The prompt of a conversation, and how to tell thinking from saying in what comes after it.
+///
+/// # Errors
+/// If the model has no chat template, or it refuses the conversation.
+pub fn of_messages(
+    service: &Service,
+    mut messages: Vec<Value>,
+    add_generation_prompt: bool,
+    variables: Map<String, Value>,
+) -> Result<(Vec<u32>, Thinking), ApiError> {
+    let Some(template) = &service.template else {
+        let message = "this model has no chat template: give it a text to continue at /v1/completions";
+        return Err(ApiError::invalid(message).param("messages"));
+    };
+    if !template.mentions("developer") {
+        // What models without that role know it as.
+        for message in messages.iter_mut().filter(|message| message["role"] == "developer") {
+            message["role"] = "system".into();
+        }
+    }
+    let input = ChatInput { messages, add_generation_prompt, extra: variables, ..ChatInput::default() };
+    let text = template.render(&input).map_err(|error| refused(&error, "messages"))?;
+    let may_think = template.mentions("<think>") || template.mentions("</think>");
+    Ok((of_text(service, &text, "messages")?, Thinking::after(&text, may_think)))
+}
+
+/// The prompt of a text.
+///
+/// # Errors
+/// If the tokenizer cannot write it.
+pub fn of_text(service: &Service, text: &str, param: &str) -> Result<Vec<u32>, ApiError> {
+    service.tokenizer.encode_prompt(text).map_err(|error| refused(&error, param))
+}
+
+/// Checks a prompt against the context, the vocabulary and the server's own limit.
+///
+/// # Errors
+/// The first that does not hold.
+pub fn check(service: &Service, limits: &Limits, prompt: &[u32], param: &str) -> Result<(), ApiError> {
+    if prompt.is_empty() {
+        let message = "the prompt is empty, and this model does not begin a text by itself: give it some words";
+        return Err(ApiError::invalid(message).param(param));
+    }
+    if let Some(id) = prompt.iter().find(|&&id| id as usize >= service.vocab_size) {
+        let message = format!("there is no token {id}: the model has {}", service.vocab_size);
+        return Err(ApiError::invalid(message).param(param));
+    }
+    let longest = limits.prompt_tokens.unwrap_or(usize::MAX).min(service.context() - 1);
+    if prompt.len() > longest {
+        let message = format!(
+            "the prompt has {} tokens and may have {longest}, in a context of {} with the answer: shorten it",
+            prompt.len(),
+            service.context()
+        );
+        return Err(ApiError::invalid(message).param(param).code("context_length_exceeded"));
+    }
+    Ok(())
+}
+
+/// What a model's files have to say against a text, without where they lie.
+fn refused(error: &ModelError, param: &str) -> ApiError {
+    let problem = match error {
+        ModelError::Malformed { item, problem, .. } | ModelError::Unsupported { item, problem, .. } => {
+            format!("the model's {item} refuses this: {problem}")
+        }
+        other => other.to_string(),
+    };
+    ApiError::invalid(problem).param(param)
+}

@@ -1,0 +1,148 @@
+//! A call to a model on its way: what is asked of the engine, what comes of it, and what it took.
+
+use std::time::Instant;
+
+use whit_engine::Request;
+
+use crate::config::Limits;
+use crate::fleet::Lease;
+use crate::openai::{ApiError, SamplingFields, Usage};
+use crate::service::{Answer, Delta, Service, Submission, SubmitError};
+use crate::stop::Open;
+use crate::trace::{Record, RequestId};
+
+/// A call that the engine has. Dropping it cancels what is still to come.
+pub struct Run {
+    /// What comes of it.
+    pub answer: Answer,
+    /// The model.
+    pub lease: Lease,
+    record: Record,
+    /// Choices that are not over.
+    open_choices: usize,
+    choices_per_prompt: usize,
+    /// Prompts that are in the usage already.
+    counted: Vec<usize>,
+    /// Dropped last: the server waits for it before it closes.
+    _open: Open,
+}
+
+/// A call as it came in.
+pub struct Call {
+    /// Counts it as open.
+    pub open: Open,
+    /// Its id.
+    pub request_id: RequestId,
+    /// When it came in.
+    pub received: Instant,
+}
+
+/// The engine's requests for a call: for each prompt as many as there are choices. What a grammar or tools add will be added here.
+///
+/// # Errors
+/// If that is more answers than one call may have, or a token with a bias is none.
+pub fn requests(
+    service: &Service,
+    limits: &Limits,
+    sampling: &SamplingFields,
+    prompts: Vec<Vec<u32>>,
+    max_tokens: Option<usize>,
+    logprobs: Option<usize>,
+) -> Result<Vec<Request>, ApiError> {
+    let choices = sampling.choices();
+    if prompts.len() * choices > limits.choices {
+        let message = format!("{} answers are more than the {} of one call", prompts.len() * choices, limits.choices);
+        return Err(ApiError::invalid(message).param("n"));
+    }
+    let biases = sampling.logit_bias.iter().flatten();
+    if let Some((id, _)) = biases.into_iter().find(|(id, _)| id.parse().is_ok_and(|id: usize| id >= service.vocab_size)) {
+        let message = format!("there is no token {id}: the model has {}", service.vocab_size);
+        return Err(ApiError::invalid(message).param("logit_bias"));
+    }
+    let seed = sampling.first_seed();
+    let max_tokens = max_tokens.into_iter().chain(limits.answer_tokens).min();
+    let all = prompts.into_iter().flat_map(|prompt| std::iter::repeat_n(prompt, choices)).enumerate();
+    let requests = all.map(|(choice, prompt)| Request {
+        max_tokens,
+        logprobs,
+        ..sampling.request(prompt, choice, &service.makers, service.tokenizer.end_tokens(), seed)
+    });
+    Ok(requests.collect())
+}
+
+impl Run {
+    /// Hands the requests to the engine: for each prompt, `choices_per_prompt` of them.
+    ///
+    /// # Errors
+    /// 429 if the queue is full, 503 if the model broke.
+    pub fn start(
+        call: Call,
+        lease: Lease,
+        requests: Vec<Request>,
+        choices_per_prompt: usize,
+        stream: bool,
+        user: Option<String>,
+    ) -> Result<Run, ApiError> {
+        let Call { open, request_id, received } = call;
+        let open_choices = requests.len();
+        let answer = lease.service().submit(Submission { requests, stream, received }).map_err(|error| match error {
+            SubmitError::Full(after) => {
+                ApiError::busy(format!("{} has as many requests as it takes; come back later", lease.name()), after)
+            }
+            SubmitError::Gone => {
+                let message = format!("{} broke and will be loaded again; ask again", lease.name());
+                ApiError::unavailable(message, std::time::Duration::from_secs(1))
+            }
+        })?;
+        let model = lease.name().to_owned();
+        let (usage, is_complete) = (Usage::default(), false);
+        let record = Record { request_id: request_id.0, model, user, received, usage, is_complete };
+        Ok(Run { answer, lease, record, open_choices, choices_per_prompt, counted: vec![], _open: open })
+    }
+
+    /// Counts what a step brought.
+    ///
+    /// # Errors
+    /// What the engine said instead of finishing the choice.
+    pub fn note(&mut self, delta: &Delta) -> Result<(), ApiError> {
+        match &delta.end {
+            None => Ok(()),
+            Some(Ok((_, usage))) => {
+                self.open_choices -= 1;
+                self.record.usage.add(&mut self.counted, delta.choice / self.choices_per_prompt, usage);
+                Ok(())
+            }
+            Some(Err(message)) => Err(ApiError::internal(message.clone())),
+        }
+    }
+
+    /// Counts tokens of thinking among those of the answer.
+    pub fn thought(&mut self, tokens: usize) {
+        self.record.usage.completion_tokens_details.get_or_insert_default().reasoning_tokens += tokens;
+    }
+
+    /// Whether all choices are over.
+    pub fn is_over(&self) -> bool {
+        self.open_choices == 0
+    }
+
+    /// What all of it took; it was not given up.
+    pub fn complete(&mut self) -> Usage {
+        self.record.is_complete = true;
+        self.record.usage
+    }
+
+    /// Takes everything there is, piece by piece, until all choices are over.
+    ///
+    /// # Errors
+    /// If the engine gave up or broke.
+    pub async fn collect(mut self, mut take: impl FnMut(&mut Run, Delta)) -> Result<Usage, ApiError> {
+        while !self.is_over() {
+            let delta = self.answer.next().await;
+            let delta = delta.ok_or_else(|| ApiError::internal("the model broke while it was answering; ask again"))?;
+            self.note(&delta)?;
+            take(&mut self, delta);
+        }
+        Ok(self.complete())
+    }
+}

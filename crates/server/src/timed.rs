@@ -1,0 +1,103 @@
+//! A connection whose other end must take what it is sent.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Fails when nothing could be written for so long. Reading is bounded elsewhere: by the time a head and a body may take.
+pub struct Timed<S> {
+    stream: S,
+    longest: Duration,
+    timer: Pin<Box<Sleep>>,
+    /// The timer runs: the last write found no room.
+    is_waiting: bool,
+}
+
+impl<S> Timed<S> {
+    /// `stream`, writes to which may wait for `longest`.
+    pub fn new(stream: S, longest: Duration) -> Timed<S> {
+        Timed { stream, longest, timer: Box::pin(sleep_until(Instant::now())), is_waiting: false }
+    }
+
+    /// Passes on what a write came to, unless it has been waiting for too long.
+    fn watch<R>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        if written.is_ready() {
+            self.is_waiting = false;
+            return written;
+        }
+        if !self.is_waiting {
+            self.is_waiting = true;
+            self.timer.as_mut().reset(Instant::now() + self.longest);
+        }
+        ready!(self.timer.as_mut().poll(context));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing of what it is sent")))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watch(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        self.watch(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.watch(context, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.watch(context, shut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_takes_nothing_is_cut_off_and_who_reads_slowly_is_not() {
+        let (near, mut far) = tokio::io::duplex(16);
+        let mut timed = Timed::new(near, Duration::from_millis(40));
+        let reader = tokio::spawn(async move {
+            let mut byte = [0; 8];
+            for _ in 0..8 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                tokio::io::AsyncReadExt::read_exact(&mut far, &mut byte).await.unwrap();
+            }
+            far
+        });
+        timed.write_all(&[0; 80]).await.unwrap();
+        let _far = reader.await.unwrap();
+        assert_eq!(timed.write_all(&[0; 80]).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}

@@ -1,0 +1,75 @@
+//! Every request has an id, which is in its answer and in the log.
+
+use std::time::Instant;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderName, HeaderValue};
+use tracing::{debug, info, warn};
+
+use crate::ids;
+use crate::openai::Usage;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest id that is taken from a client.
+const LONGEST_ID: usize = 128;
+
+/// A request's id, among its extensions.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// Gives the request an id, its client's if it has one, and logs what came of it.
+pub async fn trace(mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let given = request.headers().get(&X_REQUEST_ID).and_then(|value| value.to_str().ok());
+    let id = given.filter(|id| !id.is_empty() && id.len() <= LONGEST_ID).map_or_else(ids::unique, str::to_owned);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = next.run(request).await;
+    let (status, seconds) = (response.status().as_u16(), begun.elapsed().as_secs_f64());
+    match status {
+        500.. => warn!(request_id = id, %method, path, status, seconds, "request"),
+        400.. => info!(request_id = id, %method, path, status, seconds, "request"),
+        _ => debug!(request_id = id, %method, path, status, seconds, "request"),
+    }
+    // It came as a header or is made of digits, so it fits into one.
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(X_REQUEST_ID, value);
+    }
+    response
+}
+
+/// What came of a call to a model; logged when it is dropped.
+pub struct Record {
+    /// The request's id.
+    pub request_id: String,
+    /// Who answered.
+    pub model: String,
+    /// Who asked, if the request says.
+    pub user: Option<String>,
+    /// When it came in.
+    pub received: Instant,
+    /// What it took so far.
+    pub usage: Usage,
+    /// Set when all has been said; else the client went away.
+    pub is_complete: bool,
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let (usage, seconds) = (&self.usage, self.received.elapsed().as_secs_f64());
+        info!(
+            request_id = self.request_id,
+            model = self.model,
+            user = self.user,
+            prompt_tokens = usage.prompt_tokens,
+            cached_tokens = usage.prompt_tokens_details.cached_tokens,
+            completion_tokens = usage.completion_tokens,
+            seconds,
+            "{}",
+            if self.is_complete { "answered" } else { "given up" }
+        );
+    }
+}

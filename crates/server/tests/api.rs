@@ -1,0 +1,274 @@
+//! What clients of OpenAI's API rely on, answer by answer.
+
+mod common;
+
+use axum::body::Body;
+use common::{Server, chat, events, expected, pocket, with_limits};
+use http::{Method, Request};
+use serde_json::{Value, json};
+use whit_server::Config;
+use whit_server::config::Limits;
+
+#[tokio::test]
+async fn answers_are_those_that_the_model_gives() {
+    let server = Server::start(pocket()).await;
+    for case in expected()["answers"].as_array().unwrap() {
+        let mut body = json!({"model": "pocket", "temperature": 0, "max_tokens": case["max_tokens"]});
+        let (path, kind) = match case.get("messages") {
+            Some(messages) => {
+                body["messages"] = messages.clone();
+                ("/v1/chat/completions", "chat.completion")
+            }
+            None => {
+                body["prompt"] = case["prompt"].clone();
+                ("/v1/completions", "text_completion")
+            }
+        };
+        let answer = server.post(path, &body).await.ok();
+        let choice = &answer["choices"][0];
+        let text = if kind == "chat.completion" { &choice["message"]["content"] } else { &choice["text"] };
+        assert_eq!((text, &choice["finish_reason"]), (&case["text"], &case["finish_reason"]), "{answer}");
+        assert_eq!((&answer["object"], &answer["model"]), (&json!(kind), &json!("pocket")));
+        let (prompt, generated) = (case["prompt_ids"].as_array().unwrap().len(), case["ids"].as_array().unwrap().len());
+        assert_eq!(answer["usage"]["prompt_tokens"], prompt);
+        assert_eq!(answer["usage"]["completion_tokens"], generated);
+        assert_eq!(answer["usage"]["total_tokens"], prompt + generated);
+    }
+}
+
+#[tokio::test]
+async fn the_same_seed_gives_the_same_answers_alone_and_among_several() {
+    let server = Server::start(pocket()).await;
+    let sampled = json!({"temperature": 2, "top_p": 1, "seed": 7, "n": 3, "max_tokens": 12});
+    let several = server.chat("Hello", sampled).await.ok();
+    let contents: Vec<&Value> =
+        several["choices"].as_array().unwrap().iter().map(|choice| &choice["message"]["content"]).collect();
+    assert_eq!(contents.len(), 3);
+    assert_ne!(contents[0], contents[1]);
+    for (index, content) in contents.into_iter().enumerate() {
+        assert_eq!(several["choices"][index]["index"], index);
+        let alone = json!({"temperature": 2, "top_p": 1, "seed": 7 + index, "max_tokens": 12});
+        assert_eq!(server.chat("Hello", alone).await.ok()["choices"][0]["message"]["content"], *content);
+    }
+    // One prompt, however many answers.
+    let one = server.chat("Hello", json!({"max_tokens": 1})).await.ok();
+    assert_eq!(several["usage"]["prompt_tokens"], one["usage"]["prompt_tokens"]);
+}
+
+#[tokio::test]
+async fn several_prompts_are_answered_in_their_order() {
+    let server = Server::start(pocket()).await;
+    let ids = json!([[0, 290, 309, 314, 266], [0, 290, 309, 314, 266, 273, 33, 201, 312, 286]]);
+    let body = json!({"model": "pocket", "prompt": ids, "temperature": 0, "max_tokens": 3, "n": 2});
+    let choices = server.post("/v1/completions", &body).await.ok()["choices"].clone();
+    let texts: Vec<_> = choices.as_array().unwrap().iter().map(|choice| choice["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, [" wind?\n", " wind?\n", " nor you:", " nor you:"]);
+}
+
+#[tokio::test]
+async fn log_probabilities_belong_to_the_tokens_of_the_text() {
+    let server = Server::start(pocket()).await;
+    let fields = json!({"logprobs": true, "top_logprobs": 3});
+    let choice = server.chat("Hello", fields).await.ok()["choices"][0].clone();
+    let content = choice["logprobs"]["content"].as_array().unwrap();
+    let bytes: Vec<u8> = content.iter().flat_map(|token| token["bytes"].as_array().unwrap()).map(|b| b.as_u64().unwrap() as u8).collect();
+    assert_eq!(String::from_utf8(bytes).unwrap(), choice["message"]["content"].as_str().unwrap());
+    for token in content {
+        let top = token["top_logprobs"].as_array().unwrap();
+        assert_eq!(top.len(), 3);
+        assert_eq!((&top[0]["token"], &top[0]["logprob"]), (&token["token"], &token["logprob"]), "greedy takes the best");
+        assert!(top[0]["logprob"].as_f64() >= top[1]["logprob"].as_f64() && token["logprob"].as_f64().unwrap() <= 0.0);
+    }
+    let body = json!({"model": "pocket", "prompt": "Who has seen the", "temperature": 0, "max_tokens": 4, "logprobs": 2});
+    let choice = server.post("/v1/completions", &body).await.ok()["choices"][0].clone();
+    let logprobs = &choice["logprobs"];
+    let tokens: Vec<&str> = logprobs["tokens"].as_array().unwrap().iter().map(|token| token.as_str().unwrap()).collect();
+    assert_eq!(tokens.concat(), choice["text"].as_str().unwrap());
+    assert_eq!(logprobs["text_offset"][1], tokens[0].len());
+    for list in ["token_logprobs", "top_logprobs", "text_offset"] {
+        assert_eq!(logprobs[list].as_array().unwrap().len(), tokens.len());
+    }
+}
+
+#[tokio::test]
+async fn a_stop_text_ends_the_answer_and_its_tokens_are_not_told() {
+    let server = Server::start(pocket()).await;
+    let fields = json!({"stop": ["very", "nothing"], "logprobs": true});
+    let choice = server.chat("Hello", fields).await.ok()["choices"][0].clone();
+    assert_eq!(choice["message"]["content"], "Hello! I am ");
+    assert_eq!(choice["finish_reason"], "stop");
+    let tokens = choice["logprobs"]["content"].as_array().unwrap();
+    let text: String = tokens.iter().map(|token| token["token"].as_str().unwrap()).collect();
+    assert!("Hello! I am very".starts_with(&text) && text.len() <= "Hello! I am very".len(), "{text}");
+}
+
+#[tokio::test]
+async fn a_prompt_is_read_once() {
+    let server = Server::start(pocket()).await;
+    let long = "Who has seen the wind? ".repeat(8);
+    let first = server.chat(&long, json!({"max_tokens": 2})).await.ok();
+    let again = server.chat(&long, json!({"max_tokens": 2})).await.ok();
+    assert_eq!(first["usage"]["prompt_tokens_details"]["cached_tokens"], 0);
+    assert!(again["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap() > 0);
+    assert_eq!(first["choices"], again["choices"]);
+    let text = server.get("/metrics").await.text();
+    assert!(text.contains("vllm:request_success_total{model_name=\"pocket\",finished_reason=\"length\"} 2"), "{text}");
+}
+
+#[tokio::test]
+async fn a_bias_forces_or_forbids_a_token() {
+    let server = Server::start(pocket()).await;
+    // 447 is a token of the greedy answer.
+    let forced = server.chat("Hello", json!({"logit_bias": {"447": 100}, "max_tokens": 3})).await.ok();
+    let content = forced["choices"][0]["message"]["content"].as_str().unwrap();
+    assert_eq!(content, content[..content.len() / 3].repeat(3));
+    assert!(!content.is_empty());
+    server.chat("Hello", json!({"logit_bias": {"448": 1}})).await.refused(400, Some("logit_bias"));
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_is_told_in_openais_shape() {
+    let limits = Limits { body_bytes: 4096, prompt_tokens: Some(40), choices: 4, ..Limits::default() };
+    let server = Server::start(with_limits(limits)).await;
+    let chat_path = "/v1/chat/completions";
+    for (fields, status, param) in [
+        (json!({"model": "gpt-4o"}), 404, "model"),
+        (json!({"temperature": 3}), 400, "temperature"),
+        (json!({"top_k": "many"}), 400, "top_k"),
+        (json!({"mirostat": 2}), 400, "mirostat"),
+        (json!({"messages": [{"role": "user", "content": "a ".repeat(100)}]}), 400, "messages"),
+        (json!({"response_format": {"type": "json_object"}}), 400, "response_format"),
+        (json!({"tools": [{"type": "function", "function": {"name": "f"}}]}), 400, "tools"),
+        (json!({"n": 5}), 400, "n"),
+    ] {
+        server.chat("Hello", fields).await.refused(status, Some(param));
+    }
+    let messages = server.chat("Hello", json!({"model": "gpt-4o"})).await.refused(404, Some("model"));
+    assert_eq!(messages, "there is no model \"gpt-4o\"; this server has pocket");
+    for body in ["", "{", "{\"temperature\": NaN}", "\"text\""] {
+        server.post_text(chat_path, body).await.refused(400, None);
+    }
+    server.post_text(chat_path, &b"{\"model\": \"\xff\"}"[..]).await.refused(400, None);
+    server.post_text(chat_path, "[".repeat(4000)).await.refused(400, None);
+    server.post_text(chat_path, " ".repeat(5000)).await.refused(413, None);
+    let plain = Request::post(chat_path).header("content-type", "text/plain").body(Body::from("{}")).unwrap();
+    server.send(plain).await.refused(415, None);
+    server.get("/v2/chat").await.refused(404, None);
+    server.get(chat_path).await.refused(405, None);
+    server.post("/v1/embeddings", &json!({"model": "pocket", "input": "x"})).await.refused(400, Some("/v1/embeddings"));
+    server.post("/v1/completions", &json!({"model": "pocket", "prompt": [1, 448]})).await.refused(400, Some("prompt"));
+}
+
+#[tokio::test]
+async fn who_has_no_key_hears_nothing() {
+    let server = Server::start(Config { api_keys: vec!["secret".into()], ..pocket() }).await;
+    for path in ["/v1/models", "/metrics", "/openapi.json", "/nothing"] {
+        server.get(path).await.refused(401, None);
+    }
+    for path in ["/health", "/ready"] {
+        assert_eq!(server.get(path).await.status, 200);
+    }
+    let known = Request::get("/v1/models").header("authorization", "Bearer secret").body(Body::empty()).unwrap();
+    assert_eq!(server.send(known).await.ok()["data"][0]["id"], "pocket");
+}
+
+#[tokio::test]
+async fn text_becomes_tokens_and_tokens_text() {
+    let server = Server::start(pocket()).await;
+    let body = json!({"model": "pocket", "prompt": "Who has seen the", "return_token_strs": true});
+    let tokens = server.post("/tokenize", &body).await.ok();
+    assert_eq!((&tokens["tokens"], &tokens["count"]), (&json!([0, 290, 309, 314, 266]), &json!(5)));
+    assert_eq!((&tokens["max_model_len"], &tokens["token_strs"][0]), (&json!(512), &json!("<|begin|>")));
+    let text = server.post("/detokenize", &json!({"model": "pocket", "tokens": [290, 309, 314, 266]})).await.ok();
+    assert_eq!(text["prompt"], "Who has seen the");
+    let messages = json!({"model": "pocket", "messages": [{"role": "user", "content": "Hello"}]});
+    assert_eq!(server.post("/tokenize", &messages).await.ok()["tokens"], json!([0, 1, 440, 84, 201, 364, 2, 201, 1, 419, 201]));
+    server.post("/detokenize", &json!({"model": "pocket", "tokens": [448]})).await.refused(400, Some("tokens"));
+}
+
+#[tokio::test]
+async fn models_are_listed_and_found() {
+    let server = Server::start(pocket()).await;
+    let list = server.get("/v1/models").await.ok();
+    assert_eq!((&list["object"], &list["data"][0]["status"]), (&json!("list"), &json!("loaded")));
+    assert_eq!(server.get("/v1/models/pocket").await.ok(), list["data"][0]);
+    server.get("/v1/models/other/name").await.refused(404, Some("model"));
+}
+
+#[tokio::test]
+async fn a_request_has_its_clients_id_or_one_of_its_own() {
+    let server = Server::start(pocket()).await;
+    let given = Request::get("/health").header("x-request-id", "abc-1").body(Body::empty()).unwrap();
+    assert_eq!(server.send(given).await.headers["x-request-id"], "abc-1");
+    let ids = [server.get("/health").await, server.get("/nothing").await].map(|reply| reply.headers["x-request-id"].clone());
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(ids[0].len(), 32);
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_may_ask_only_if_they_are_named() {
+    let ask = |origin: &str| {
+        let ask = Request::builder().method(Method::OPTIONS).uri("/v1/chat/completions").header("origin", origin);
+        let ask = ask.header("access-control-request-method", "POST");
+        ask.header("access-control-request-headers", "authorization").body(Body::empty()).unwrap()
+    };
+    let allowed = |reply: &common::Reply| reply.headers.get("access-control-allow-origin").cloned();
+    let closed = Server::start(pocket()).await;
+    assert_eq!(allowed(&closed.send(ask("https://a.example")).await), None);
+    let keys = vec!["secret".to_owned()];
+    let open = Server::start(Config { cors_origins: vec!["https://a.example".into()], api_keys: keys, ..pocket() }).await;
+    assert_eq!(allowed(&open.send(ask("https://a.example")).await).unwrap(), "https://a.example");
+    assert_eq!(allowed(&open.send(ask("https://b.example")).await), None);
+}
+
+#[tokio::test]
+async fn the_description_names_every_route_and_field() {
+    let server = Server::start(pocket()).await;
+    let document = server.get("/openapi.json").await.ok();
+    for path in ["/v1/chat/completions", "/v1/completions", "/v1/models", "/tokenize", "/detokenize", "/health", "/metrics"] {
+        assert!(document["paths"][path].is_object(), "{path}");
+    }
+    let chat = &document["components"]["schemas"]["ChatRequest"];
+    assert_eq!(chat["additionalProperties"], false);
+    assert_eq!(chat["required"], json!(["model", "messages"]));
+    for field in ["messages", "temperature", "logit_bias", "seed", "stream", "max_completion_tokens"] {
+        assert!(chat["properties"][field].is_object(), "{field}");
+    }
+    let completion = &document["components"]["schemas"]["CompletionRequest"];
+    assert_eq!(completion["required"], json!(["model", "prompt"]));
+}
+
+#[tokio::test]
+async fn a_stream_says_what_the_whole_answer_says() {
+    let server = Server::start(pocket()).await;
+    for n in [1, 3] {
+        let fields = json!({"n": n, "logprobs": true, "top_logprobs": 2, "seed": 1, "temperature": 1});
+        let whole = server.chat("Who are you?", fields.clone()).await.ok();
+        let mut body = chat("Who are you?", fields);
+        body["stream"] = true.into();
+        body["stream_options"] = json!({"include_usage": true});
+        let reply = server.post("/v1/chat/completions", &body).await;
+        assert_eq!(reply.headers["content-type"], "text/event-stream");
+        let mut events = events(&reply.text());
+        let last = events.pop().unwrap();
+        assert_eq!((&last["choices"], &last["usage"]["completion_tokens"]), (&json!([]), &whole["usage"]["completion_tokens"]));
+        for (index, choice) in whole["choices"].as_array().unwrap().iter().enumerate() {
+            let mine: Vec<&Value> = events.iter().map(|event| &event["choices"][0]).filter(|c| c["index"] == index).collect();
+            assert_eq!(mine[0]["delta"], json!({"role": "assistant", "content": ""}));
+            let text: String = mine.iter().filter_map(|choice| choice["delta"]["content"].as_str()).collect();
+            assert_eq!(text, choice["message"]["content"].as_str().unwrap());
+            let logprobs: Vec<Value> = mine
+                .iter()
+                .filter_map(|choice| choice["logprobs"]["content"].as_array().cloned())
+                .flatten()
+                .collect();
+            assert_eq!(json!(logprobs), choice["logprobs"]["content"]);
+            assert_eq!(mine.last().unwrap()["finish_reason"], choice["finish_reason"]);
+        }
+        assert!(events.iter().all(|event| event["usage"].is_null() && event["id"] == last["id"]));
+    }
+    let body = json!({"model": "pocket", "prompt": "Who has seen the", "temperature": 0, "stream": true, "max_tokens": 4});
+    let pieces = events(&server.post("/v1/completions", &body).await.text());
+    let text: String = pieces.iter().map(|event| event["choices"][0]["text"].as_str().unwrap()).collect();
+    assert_eq!(text, " wind?\nNe");
+}

@@ -1,0 +1,271 @@
+//! `whit serve`: models over OpenAI's API.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use whit_engine::{MemoryPlan, Options};
+use whit_server::config::{Config, File, FileModel, ModelConfig, TlsFiles, read_keys};
+use whit_server::{Facts, Loader, ServerError, Started};
+
+use crate::failure::bad_input;
+use crate::model_source::{LoadArgs, MODEL_HELP, locate};
+use crate::progress::Progress;
+use crate::{format, interrupt};
+
+/// Conversations of full length that a model's KV cache has room for; several times as many short ones run at once.
+const USUAL_SEQUENCES: usize = 8;
+
+/// The values of `--log`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Log {
+    Text,
+    Json,
+    Off,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The API is at http://HOST:PORT/v1, its description at /openapi.json, counters for Prometheus at /metrics. SIGTERM or Ctrl-C \
+lets answers end and refuses new requests; a second one stops at once.
+
+Examples:
+  whit serve model.gguf
+  whit serve small=hf:Qwen/Qwen3-0.6B-GGUF large=hf:Qwen/Qwen3-4B-GGUF --memory 8GiB
+  whit serve model.gguf --host 0.0.0.0 --api-key-file keys.txt --tls-cert cert.pem --tls-key key.pem
+  whit serve --config whit.toml --check")]
+pub struct ServeArgs {
+    #[arg(
+        value_name = "[NAME=]MODEL",
+        help = format!("{MODEL_HELP}; NAME is what requests call it [default: from the file or folder]"),
+        required_unless_present = "config"
+    )]
+    models: Vec<String>,
+    /// Read models, address and limits from this file; arguments go before it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Check the configuration and every model, say what they will take, and exit
+    #[arg(long)]
+    check: bool,
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Network")]
+    host: Option<IpAddr>,
+    /// Port to listen on; 0 for a free one [default: 8000]
+    #[arg(long, value_name = "N", help_heading = "Network")]
+    port: Option<u16>,
+    /// Answer only who has this key; may be given several times
+    #[arg(long, value_name = "KEY", env = "WHIT_API_KEY", hide_env_values = true, help_heading = "Network")]
+    api_key: Vec<String>,
+    /// Answer only who has one of the keys in this file, one a line
+    #[arg(long, value_name = "FILE", help_heading = "Network")]
+    api_key_file: Option<PathBuf>,
+    /// Listen on an address that other machines reach without asking for a key
+    #[arg(long, help_heading = "Network")]
+    allow_anonymous: bool,
+    /// Let web pages of this origin ask; * for all; may be given several times
+    #[arg(long, value_name = "ORIGIN", help_heading = "Network")]
+    cors_origin: Vec<String>,
+    /// Speak TLS with this certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = "Network")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "Network")]
+    tls_key: Option<PathBuf>,
+    /// Longest conversation, in tokens [default: 8192, or what the model and the memory allow]
+    #[arg(short, long, value_name = "N", help_heading = "Memory and threads")]
+    context: Option<usize>,
+    /// Conversations of that length to have room for; fewer if the memory does not allow it [default: 8]
+    #[arg(long, value_name = "N", help_heading = "Memory and threads")]
+    sequences: Option<usize>,
+    /// Unload a model that nobody asked for so many seconds [default: only when its memory is needed]
+    #[arg(long, value_name = "SECONDS", help_heading = "Memory and threads")]
+    idle_unload: Option<u64>,
+    /// How to write what happens to standard error, a line each
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log: Log,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+/// `whit serve`.
+pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
+    let config = config(args)?;
+    let loader = Hub::default();
+    if args.check {
+        for (name, facts) in whit_server::check(&config, &loader)? {
+            anstream::println!("{}", model_line(&name, &facts));
+        }
+        return Ok(());
+    }
+    log_to_stderr(args.log);
+    interrupt::leave_first();
+    Ok(whit_server::serve(&config, Arc::new(loader), |started| say_started(&config, started))?)
+}
+
+/// Arguments over the file over what is usual.
+fn config(args: &ServeArgs) -> anyhow::Result<Config> {
+    let file = args.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
+    let usual = Config::default();
+    let model = |model: FileModel, preload: bool| -> anyhow::Result<ModelConfig> {
+        let sequences = model.sequences.or(args.sequences).unwrap_or(USUAL_SEQUENCES);
+        if sequences == 0 {
+            return Err(bad_input("0 sequences are no room for anybody: use at least 1"));
+        }
+        Ok(ModelConfig {
+            name: model.name.unwrap_or_else(|| name_of(&model.source)),
+            options: Options { sequences, ..args.load.options(model.context.or(args.context)) },
+            source: model.source,
+            preload: preload || model.preload,
+        })
+    };
+    let named = args.models.iter().map(|word| {
+        let (name, source) = named_source(word);
+        model(FileModel { source, name, ..FileModel::default() }, true)
+    });
+    let models = named.chain(file.model.iter().map(|entry| model(entry.clone(), false))).collect::<Result<_, _>>()?;
+    let mut api_keys = args.api_key.clone();
+    for path in args.api_key_file.iter().chain(&file.api_key_file) {
+        api_keys.extend(read_keys(path)?);
+    }
+    let tls = match (args.tls_cert.clone().or(file.tls_cert), args.tls_key.clone().or(file.tls_key)) {
+        (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+        (None, None) => None,
+        _ => return Err(bad_input("TLS needs both a certificate and its key")),
+    };
+    let cors_origins = if args.cors_origin.is_empty() { file.cors_origins } else { args.cors_origin.clone() };
+    Ok(Config {
+        models,
+        host: args.host.or(file.host).unwrap_or(usual.host),
+        port: args.port.or(file.port).unwrap_or(usual.port),
+        api_keys,
+        allow_anonymous: args.allow_anonymous || file.allow_anonymous,
+        cors_origins,
+        tls,
+        memory: args.load.memory.or(file.memory),
+        idle_unload: args.idle_unload.map(Duration::from_secs).or(file.idle_unload),
+        limits: file.limits,
+    })
+}
+
+/// `NAME=MODEL`, unless that is the path of something.
+fn named_source(word: &str) -> (Option<String>, String) {
+    match word.split_once('=') {
+        Some((name, source)) if !name.contains(['/', '\\', ':']) && !Path::new(word).exists() => {
+            (Some(name.to_owned()), source.to_owned())
+        }
+        _ => (None, word.to_owned()),
+    }
+}
+
+/// What requests call a model when nothing else is said: `OWNER/NAME`, or the name of the file or folder.
+fn name_of(source: &str) -> String {
+    if let Some(model) = source.strip_prefix("hf:") {
+        return model.split(['@', ':']).next().unwrap_or(model).to_owned();
+    }
+    let last = Path::new(source).components().next_back().map(|last| last.as_os_str().to_string_lossy().into_owned());
+    let last = last.unwrap_or_else(|| source.to_owned());
+    last.strip_suffix(".gguf").map_or(last.clone(), str::to_owned)
+}
+
+/// Where models come from: this machine, or a hub.
+#[derive(Default)]
+struct Hub {
+    bar: Mutex<Option<Progress>>,
+}
+
+impl Loader for Hub {
+    fn locate(&self, source: &str) -> Result<PathBuf, ServerError> {
+        locate(source).map_err(|error| ServerError::Locate(format!("{error:#}")))
+    }
+
+    fn progress(&self, model: &str, done: u64, total: u64) {
+        let mut bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if done >= total {
+            *bar = None;
+        } else {
+            bar.get_or_insert_with(|| Progress::bytes(&format!("Loading {model}"))).set(done, total);
+        }
+    }
+}
+
+/// The log, and panics in it: a mistake of whit's own ends the request it was made for, not the others'.
+fn log_to_stderr(log: Log) {
+    let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false);
+    match log {
+        Log::Text => lines.with_ansi(false).init(),
+        Log::Json => lines.json().flatten_event(true).init(),
+        Log::Off => {}
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(message, place, "whit made a mistake; please report it");
+    }));
+}
+
+/// `small  412 MiB: 380 MiB weights, 24 MiB KV cache for 8 x 8192 tokens, 8 MiB work space`.
+fn model_line(name: &str, facts: &Facts) -> String {
+    let MemoryPlan { weights, kv_cache, workspace, context, .. } = facts.plan;
+    format!(
+        "{name}  {}: {} weights, {} KV cache for {} x {context} tokens, {} work space",
+        format::bytes(facts.plan.total()),
+        format::bytes(weights),
+        format::bytes(kv_cache),
+        facts.sequences,
+        format::bytes(workspace),
+    )
+}
+
+/// The models, the address, and a request that works.
+fn say_started(config: &Config, started: &Started) {
+    for (name, facts) in &started.models {
+        match facts {
+            Some(facts) => anstream::println!("{}", model_line(name, facts)),
+            None => anstream::println!("{name}  will be loaded when it is asked for"),
+        }
+    }
+    let scheme = if started.is_tls { "https" } else { "http" };
+    let who = match (config.api_keys.len(), config.host.is_loopback()) {
+        (0, true) => "for whoever is on this machine",
+        (0, false) => "for anybody",
+        _ => "for whoever has a key",
+    };
+    let url = format!("{scheme}://{}", started.address);
+    anstream::println!("listening at {url}, {who}");
+    let Some((name, facts)) = started.models.first() else { return };
+    let (path, body) = match facts {
+        Some(facts) if !facts.can_chat => {
+            ("completions", serde_json::json!({"model": name, "prompt": "Once upon a time"}))
+        }
+        _ => (
+            "chat/completions",
+            serde_json::json!({"model": name, "messages": [{"role": "user", "content": "Hello"}]}),
+        ),
+    };
+    let certificate = match &config.tls {
+        Some(tls) => format!(" --cacert {}", tls.certificate.display()),
+        None => String::new(),
+    };
+    let key = if config.api_keys.is_empty() { "" } else { " -H 'Authorization: Bearer KEY'" };
+    anstream::println!("curl {url}/v1/{path}{certificate}{key} -H 'Content-Type: application/json' -d '{body}'");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_called_what_it_is_named_or_as_its_file_is() {
+        let name = |word: &str| {
+            let (name, source) = named_source(word);
+            name.unwrap_or_else(|| name_of(&source))
+        };
+        assert_eq!(name("models/small.q4.gguf"), "small.q4");
+        assert_eq!(name("models/Small/"), "Small");
+        assert_eq!(name("hf:Qwen/Qwen3-0.6B@main:Q8_0"), "Qwen/Qwen3-0.6B");
+        assert_eq!(name("tiny=models/small.gguf"), "tiny");
+        assert_eq!(name("models/a=b.gguf"), "a=b");
+    }
+}

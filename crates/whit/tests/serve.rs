@@ -1,0 +1,77 @@
+//! `whit serve`: what it says, what it refuses, and how it ends.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command};
+
+use common::{fixture, whit};
+
+fn pocket() -> String {
+    fixture("pocket-q8_0.gguf").to_string_lossy().into_owned()
+}
+
+/// Reads standard output up to the `curl` that works: all lines.
+fn started(child: &mut Child) -> Vec<String> {
+    let stdout = child.stdout.take().expect("piped");
+    let mut lines = Vec::new();
+    for line in BufReader::new(stdout).lines() {
+        lines.push(line.expect("text"));
+        if lines.last().is_some_and(|line| line.starts_with("curl ")) {
+            return lines;
+        }
+    }
+    panic!("whit ended after {lines:#?}");
+}
+
+/// Does what the command line would do; the answer, head and all.
+fn curl(line: &str) -> String {
+    let url = line.split(' ').nth(1).and_then(|url| url.strip_prefix("http://")).expect("a URL");
+    let (address, path) = url.split_once('/').expect("a path");
+    let body = line.split_once("-d '").and_then(|(_, body)| body.strip_suffix('\'')).expect("a body");
+    let mut stream = TcpStream::connect(address).expect("connected");
+    let head = "host: test\r\ncontent-type: application/json\r\nconnection: close";
+    write!(stream, "POST /{path} HTTP/1.1\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("read");
+    answer
+}
+
+#[test]
+fn it_says_what_it_serves_and_a_curl_that_works_and_ends_when_told() {
+    let (mut child, _home) = whit(["serve", &pocket(), "--port", "0", "--threads", "1"]).spawn();
+    let lines = started(&mut child);
+    assert!(lines[0].starts_with("pocket-q8_0  ") && lines[0].contains("KV cache for 8 x 1024 tokens"), "{lines:#?}");
+    assert!(lines[1].starts_with("listening at http://127.0.0.1:"), "{lines:#?}");
+    assert!(lines.len() < 6, "{lines:#?}");
+    let answer = curl(&lines[lines.len() - 1]);
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"content\":\""), "{answer}");
+    assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill runs").success());
+    let output = child.wait_with_output().expect("it ends");
+    let log = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(0), "{log}");
+    assert!(log.contains("answered") && log.contains("model=\"pocket-q8_0\"") && log.contains("stopped"), "{log}");
+}
+
+#[test]
+fn a_configuration_can_be_checked_without_serving_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("whit.toml");
+    let text = format!("memory = \"1GiB\"\n[[model]]\nname = \"tiny\"\nsource = '{}'\ncontext = 512\n", pocket());
+    std::fs::write(&path, text).expect("written");
+    let path = path.to_string_lossy();
+    let checked = whit(["serve", "--config", &path, "--check"]).stdout();
+    assert!(checked.starts_with("tiny  ") && checked.contains("8 x 512 tokens"), "{checked}");
+    std::fs::write(&*path, "[limits]\nqeue = 3\n").expect("written");
+    whit(["serve", "--config", &path, "--check"]).refused(2, &["whit.toml", "line 2", "qeue"]);
+}
+
+#[test]
+fn what_is_unsafe_or_missing_is_refused() {
+    whit(["serve", &pocket(), "--host", "0.0.0.0"]).refused(2, &["--api-key", "--allow-anonymous"]);
+    whit(["serve", "nothing.gguf", "--check"]).refused(2, &["nothing.gguf", "no such file or folder"]);
+    whit(["serve", &pocket(), &pocket(), "--check"]).refused(2, &["two models are called pocket-q8_0"]);
+    whit(["serve", &pocket(), "--tls-cert", "no.pem", "--tls-key", "no.pem"]).refused(2, &["no.pem"]);
+    whit(["serve", &pocket(), "--memory", "1KiB", "--check"]).refused(2, &["memory"]);
+}
