@@ -228,8 +228,10 @@ impl File {
     pub fn read(path: &Path) -> Result<File, ServerError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ServerError::File { path: path.to_owned(), source })?;
-        let mut file: File =
-            toml::from_str(&text).map_err(|error| ServerError::Config(format!("{}: {error}", path.display())))?;
+        let mut file: File = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count()) + 1;
+            ServerError::Config(format!("{}: line {line}: {}", path.display(), error.message().replace('\n', ", ")))
+        })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         for path in [&mut file.api_key_file, &mut file.tls_cert, &mut file.tls_key].into_iter().flatten() {
             *path = folder.join(&*path);

@@ -40,7 +40,8 @@ async fn answers_are_those_that_the_model_gives() {
 async fn the_same_seed_gives_the_same_answers_alone_and_among_several() {
     let server = Server::start(pocket()).await;
     let sampled = json!({"temperature": 2, "top_p": 1, "seed": 7, "n": 3, "max_tokens": 12});
-    let several = server.chat("Hello", sampled).await.ok();
+    // Of nonsense the model makes something else each time.
+    let several = server.chat("zq xj", sampled).await.ok();
     let contents: Vec<&Value> =
         several["choices"].as_array().unwrap().iter().map(|choice| &choice["message"]["content"]).collect();
     assert_eq!(contents.len(), 3);
@@ -48,10 +49,10 @@ async fn the_same_seed_gives_the_same_answers_alone_and_among_several() {
     for (index, content) in contents.into_iter().enumerate() {
         assert_eq!(several["choices"][index]["index"], index);
         let alone = json!({"temperature": 2, "top_p": 1, "seed": 7 + index, "max_tokens": 12});
-        assert_eq!(server.chat("Hello", alone).await.ok()["choices"][0]["message"]["content"], *content);
+        assert_eq!(server.chat("zq xj", alone).await.ok()["choices"][0]["message"]["content"], *content);
     }
     // One prompt, however many answers.
-    let one = server.chat("Hello", json!({"max_tokens": 1})).await.ok();
+    let one = server.chat("zq xj", json!({"max_tokens": 1})).await.ok();
     assert_eq!(several["usage"]["prompt_tokens"], one["usage"]["prompt_tokens"]);
 }
 
@@ -270,5 +271,5 @@ async fn a_stream_says_what_the_whole_answer_says() {
     let body = json!({"model": "pocket", "prompt": "Who has seen the", "temperature": 0, "stream": true, "max_tokens": 4});
     let pieces = events(&server.post("/v1/completions", &body).await.text());
     let text: String = pieces.iter().map(|event| event["choices"][0]["text"].as_str().unwrap()).collect();
-    assert_eq!(text, " wind?\nNe");
+    assert_eq!(text, " wind?\nNeither");
 }

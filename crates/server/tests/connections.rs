@@ -5,15 +5,23 @@ mod common;
 use std::time::Duration;
 
 use common::{Server, chat, connect, events, pocket, read_reply, with_limits, write_post};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use whit_server::Config;
 use whit_server::config::Limits;
 
 const CHAT: &str = "/v1/chat/completions";
 
-/// An answer that goes on until the context is full.
-fn endless() -> serde_json::Value {
-    chat("Hello", json!({"stream": true, "ignore_eos": true}))
+/// Answers that go on until the context is full: so many that they take longer than what a test does meanwhile.
+fn endless(answers: usize) -> Value {
+    chat("Hello", json!({"stream": true, "ignore_eos": true, "n": answers}))
+}
+
+/// The small model with all the context it was trained for.
+fn roomy(limits: Limits) -> Config {
+    let mut config = with_limits(limits);
+    config.models[0].options.context = Some(1024);
+    config
 }
 
 /// Reads until the first piece of an answer is there.
@@ -41,20 +49,17 @@ async fn a_stream_over_a_socket_says_what_the_whole_answer_says() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_frees_its_place() {
-    // The context is long enough that no answer ends by itself meanwhile.
-    let mut config = pocket();
-    config.models[0].options.context = Some(1024);
-    let server = Server::start(config).await;
+    let server = Server::start(roomy(Limits::default())).await;
     let (address, _task) = server.listen().await;
     let mut streams = Vec::new();
     for _ in 0..4 {
         let mut stream = connect(address).await;
-        write_post(&mut stream, CHAT, &endless()).await;
+        write_post(&mut stream, CHAT, &endless(32)).await;
         streams.push(stream);
     }
     // One that waits for all of it at once, and does not wait for long.
     let mut whole = connect(address).await;
-    write_post(&mut whole, CHAT, &chat("Hello", json!({"ignore_eos": true}))).await;
+    write_post(&mut whole, CHAT, &chat("Hello", json!({"ignore_eos": true, "n": 32}))).await;
     for stream in &mut streams {
         first_words(stream).await;
     }
@@ -67,12 +72,12 @@ async fn a_client_that_goes_away_frees_its_place() {
 
 #[tokio::test]
 async fn a_full_queue_is_told_when_to_come_back() {
-    let server = Server::start(with_limits(Limits { queue: 2, ..Limits::default() })).await;
+    let server = Server::start(roomy(Limits { queue: 64, ..Limits::default() })).await;
     let (address, _task) = server.listen().await;
     let mut first = connect(address).await;
-    write_post(&mut first, CHAT, &endless()).await;
+    write_post(&mut first, CHAT, &endless(63)).await;
     first_words(&mut first).await;
-    let refused = server.chat("Hello", json!({"n": 2})).await;
+    let refused = server.chat("Hello", json!({"n": 60})).await;
     assert!(refused.refused(429, None).contains("come back later"));
     assert!(refused.headers["retry-after"].to_str().unwrap().parse::<u32>().unwrap() >= 1);
     // What did not fit has left no trace.
@@ -81,10 +86,10 @@ async fn a_full_queue_is_told_when_to_come_back() {
 
 #[tokio::test]
 async fn a_server_that_drains_ends_its_answers_and_takes_no_new_ones() {
-    let server = Server::start(pocket()).await;
+    let server = Server::start(roomy(Limits::default())).await;
     let (address, task) = server.listen().await;
     let mut open = connect(address).await;
-    write_post(&mut open, CHAT, &endless()).await;
+    write_post(&mut open, CHAT, &endless(64)).await;
     let mut body = first_words(&mut open).await;
     server.app.stop.drain(Duration::from_secs(60));
     let mut late = connect(address).await;
@@ -101,12 +106,10 @@ async fn a_server_that_drains_ends_its_answers_and_takes_no_new_ones() {
 
 #[tokio::test]
 async fn a_server_that_is_to_stop_at_once_does() {
-    let mut config = pocket();
-    config.models[0].options.context = Some(1024);
-    let server = Server::start(config).await;
+    let server = Server::start(roomy(Limits::default())).await;
     let (address, task) = server.listen().await;
     let mut open = connect(address).await;
-    write_post(&mut open, CHAT, &chat("Hello", json!({"stream": true, "ignore_eos": true, "n": 8}))).await;
+    write_post(&mut open, CHAT, &endless(128)).await;
     let mut body = first_words(&mut open).await;
     server.app.stop.now();
     task.await.unwrap();
