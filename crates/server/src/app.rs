@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
@@ -77,7 +77,7 @@ impl App {
             return Err(ApiError::unavailable("the server is about to stop; ask another one", Duration::from_secs(5)));
         };
         // More bodies than requests that could be queued are not even read.
-        if self.stop.open() > self.limits.queue * self.fleet.len() {
+        if self.stop.open() > self.limits.queue * self.fleet.count() {
             let message = "the server has as many requests as it takes; come back later";
             return Err(ApiError::busy(message, Duration::from_secs(1)));
         }
@@ -122,7 +122,8 @@ pub fn cors(origins: &[String]) -> Result<CorsLayer, ServerError> {
     let parse = |origin: &String| {
         let is_origin = origin.starts_with("http://") || origin.starts_with("https://");
         let value = HeaderValue::from_str(origin).ok().filter(|_| is_origin && !origin.ends_with('/'));
-        let wrong = || ServerError::Config(format!("'{origin}' is no origin: write it like https://chat.example.org, or *"));
+        let wrong =
+            || ServerError::Config(format!("'{origin}' is no origin: write it like https://chat.example.org, or *"));
         value.ok_or_else(wrong)
     };
     let allowed = match origins.iter().any(|origin| origin == "*") {

@@ -87,7 +87,11 @@ impl Answering {
         CompletionChoice { index, text: Cow::Owned(text), logprobs, finish_reason }
     }
 
-    fn response<'a>(&'a self, choices: &'a [CompletionChoice<'a>], usage: Option<Option<Usage>>) -> CompletionResponse<'a> {
+    fn response<'a>(
+        &'a self,
+        choices: &'a [CompletionChoice<'a>],
+        usage: Option<Option<Usage>>,
+    ) -> CompletionResponse<'a> {
         let Answering { id, created, model, .. } = self;
         CompletionResponse { id, object: "text_completion", created: *created, model, choices, usage }
     }

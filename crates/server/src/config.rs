@@ -161,7 +161,8 @@ impl Config {
                 self.host
             ));
         }
-        if let Some(key) = self.api_keys.iter().find(|key| key.is_empty() || key.chars().any(|c| !c.is_ascii_graphic())) {
+        if let Some(key) = self.api_keys.iter().find(|key| key.is_empty() || key.chars().any(|c| !c.is_ascii_graphic()))
+        {
             return wrong(format!("an API key of {} characters has others than letters, digits and signs", key.len()));
         }
         let limits = &self.limits;
@@ -226,8 +227,8 @@ impl File {
     /// # Errors
     /// If it cannot be read or holds something else than a configuration; with the line.
     pub fn read(path: &Path) -> Result<File, ServerError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ServerError::File { path: path.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ServerError::File { path: path.to_owned(), source })?;
         let mut file: File = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count()) + 1;
             ServerError::Config(format!("{}: line {line}: {}", path.display(), error.message().replace('\n', ", ")))
@@ -245,8 +246,7 @@ impl File {
 /// # Errors
 /// If it cannot be read or holds no key.
 pub fn read_keys(path: &Path) -> Result<Vec<String>, ServerError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| ServerError::File { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| ServerError::File { path: path.to_owned(), source })?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let keys: Vec<String> = lines.map(str::to_owned).collect();
     if keys.is_empty() {

@@ -272,7 +272,7 @@ impl Fleet {
     }
 
     /// How many models there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.slots.len()
     }
 

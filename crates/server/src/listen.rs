@@ -85,7 +85,8 @@ impl Connections {
     }
 
     async fn speak(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let service = tower::util::MapRequest::new(self.router.clone(), |request: http::Request<_>| request.map(Body::new));
+        let service =
+            tower::util::MapRequest::new(self.router.clone(), |request: http::Request<_>| request.map(Body::new));
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_timeout)

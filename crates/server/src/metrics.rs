@@ -95,9 +95,17 @@ impl Default for Metrics {
         };
         // The encoder ends a counter's name in `_total`, and every help text in a full stop.
         let r = &mut metrics.registry;
-        r.register("vllm:num_requests_running", "Requests that take part in the model's steps", metrics.running.clone());
+        r.register(
+            "vllm:num_requests_running",
+            "Requests that take part in the model's steps",
+            metrics.running.clone(),
+        );
         r.register("vllm:num_requests_waiting", "Requests that wait for room", metrics.waiting.clone());
-        r.register("vllm:kv_cache_usage_perc", "Share of the KV cache in use, 1 is all of it", metrics.kv_cache.clone());
+        r.register(
+            "vllm:kv_cache_usage_perc",
+            "Share of the KV cache in use, 1 is all of it",
+            metrics.kv_cache.clone(),
+        );
         r.register("vllm:prompt_tokens", "Tokens of prompts", metrics.prompt_tokens.clone());
         r.register("vllm:generation_tokens", "Tokens generated", metrics.generation_tokens.clone());
         r.register("vllm:prefix_cache_queries", "Tokens of prompts looked up", metrics.prefix_queries.clone());

@@ -9,8 +9,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr};
 use utoipa::{Modify, OpenApi, PartialSchema};
 
-use crate::openai::chat::{ChatChunk, ChatRequest};
 use crate::openai::SamplingFields;
+use crate::openai::chat::{ChatChunk, ChatRequest};
 use crate::{chat, completions, health, models, tokens};
 
 #[derive(OpenApi)]

@@ -55,7 +55,8 @@ pub fn requests(
         return Err(ApiError::invalid(message).param("n"));
     }
     let biases = sampling.logit_bias.iter().flatten();
-    if let Some((id, _)) = biases.into_iter().find(|(id, _)| id.parse().is_ok_and(|id: usize| id >= service.vocab_size)) {
+    if let Some((id, _)) = biases.into_iter().find(|(id, _)| id.parse().is_ok_and(|id: usize| id >= service.vocab_size))
+    {
         let message = format!("there is no token {id}: the model has {}", service.vocab_size);
         return Err(ApiError::invalid(message).param("logit_bias"));
     }
@@ -85,15 +86,16 @@ impl Run {
     ) -> Result<Run, ApiError> {
         let Call { open, request_id, received } = call;
         let open_choices = requests.len();
-        let answer = lease.service().submit(Submission { requests, stream, received }).map_err(|error| match error {
-            SubmitError::Full(after) => {
-                ApiError::busy(format!("{} has as many requests as it takes; come back later", lease.name()), after)
-            }
-            SubmitError::Gone => {
-                let message = format!("{} broke and will be loaded again; ask again", lease.name());
-                ApiError::unavailable(message, std::time::Duration::from_secs(1))
-            }
-        })?;
+        let answer =
+            lease.service().submit(Submission { requests, stream, received }).map_err(|error| match error {
+                SubmitError::Full(after) => {
+                    ApiError::busy(format!("{} has as many requests as it takes; come back later", lease.name()), after)
+                }
+                SubmitError::Gone => {
+                    let message = format!("{} broke and will be loaded again; ask again", lease.name());
+                    ApiError::unavailable(message, std::time::Duration::from_secs(1))
+                }
+            })?;
         let model = lease.name().to_owned();
         let (usage, is_complete) = (Usage::default(), false);
         let record = Record { request_id: request_id.0, model, user, received, usage, is_complete };

@@ -65,8 +65,7 @@ async fn run(
     let is_tls = tls.is_some();
     let signals = tokio::spawn(obey_signals(app.clone())?);
     // Before the models: whoever asks early is told that they are on their way.
-    let mut listening =
-        tokio::spawn(listen(listener, router, tls, app.limits.clone(), app.stop.clone()));
+    let mut listening = tokio::spawn(listen(listener, router, tls, app.limits.clone(), app.stop.clone()));
     let preloaded = tokio::select! {
         preloaded = app.fleet.preload() => preloaded,
         // Told to stop before it began.

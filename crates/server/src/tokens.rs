@@ -33,9 +33,9 @@ pub async fn tokenize(State(app): State<Arc<App>>, request: Request) -> Result<R
                 prompt::of_messages(service, messages, asked.add_generation_prompt, Default::default())?.0
             }
         };
-        let token_strs = asked.return_token_strs.then(|| {
-            tokens.iter().map(|&id| service.tokenizer.token(id).unwrap_or_default()).collect()
-        });
+        let token_strs = asked
+            .return_token_strs
+            .then(|| tokens.iter().map(|&id| service.tokenizer.token(id).unwrap_or_default()).collect());
         Ok(TokenizeResponse { count: tokens.len(), max_model_len: service.context(), tokens, token_strs })
     });
     Ok(json(&response.await?))
@@ -52,7 +52,9 @@ pub async fn detokenize(State(app): State<Arc<App>>, request: Request) -> Result
     let lease = app.fleet.acquire(&asked.model).await?;
     let service = lease.service();
     if let Some(id) = asked.tokens.iter().find(|&&id| id as usize >= service.vocab_size) {
-        return Err(ApiError::invalid(format!("there is no token {id}: the model has {}", service.vocab_size)).param("tokens"));
+        return Err(
+            ApiError::invalid(format!("there is no token {id}: the model has {}", service.vocab_size)).param("tokens")
+        );
     }
     Ok(json(&DetokenizeResponse { prompt: service.tokenizer.decode(&asked.tokens, false) }))
 }

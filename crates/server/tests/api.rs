@@ -72,18 +72,28 @@ async fn log_probabilities_belong_to_the_tokens_of_the_text() {
     let fields = json!({"logprobs": true, "top_logprobs": 3});
     let choice = server.chat("Hello", fields).await.ok()["choices"][0].clone();
     let content = choice["logprobs"]["content"].as_array().unwrap();
-    let bytes: Vec<u8> = content.iter().flat_map(|token| token["bytes"].as_array().unwrap()).map(|b| b.as_u64().unwrap() as u8).collect();
+    let bytes: Vec<u8> = content
+        .iter()
+        .flat_map(|token| token["bytes"].as_array().unwrap())
+        .map(|b| b.as_u64().unwrap() as u8)
+        .collect();
     assert_eq!(String::from_utf8(bytes).unwrap(), choice["message"]["content"].as_str().unwrap());
     for token in content {
         let top = token["top_logprobs"].as_array().unwrap();
         assert_eq!(top.len(), 3);
-        assert_eq!((&top[0]["token"], &top[0]["logprob"]), (&token["token"], &token["logprob"]), "greedy takes the best");
+        assert_eq!(
+            (&top[0]["token"], &top[0]["logprob"]),
+            (&token["token"], &token["logprob"]),
+            "greedy takes the best"
+        );
         assert!(top[0]["logprob"].as_f64() >= top[1]["logprob"].as_f64() && token["logprob"].as_f64().unwrap() <= 0.0);
     }
-    let body = json!({"model": "pocket", "prompt": "Who has seen the", "temperature": 0, "max_tokens": 4, "logprobs": 2});
+    let body =
+        json!({"model": "pocket", "prompt": "Who has seen the", "temperature": 0, "max_tokens": 4, "logprobs": 2});
     let choice = server.post("/v1/completions", &body).await.ok()["choices"][0].clone();
     let logprobs = &choice["logprobs"];
-    let tokens: Vec<&str> = logprobs["tokens"].as_array().unwrap().iter().map(|token| token.as_str().unwrap()).collect();
+    let tokens: Vec<&str> =
+        logprobs["tokens"].as_array().unwrap().iter().map(|token| token.as_str().unwrap()).collect();
     assert_eq!(tokens.concat(), choice["text"].as_str().unwrap());
     assert_eq!(logprobs["text_offset"][1], tokens[0].len());
     for list in ["token_logprobs", "top_logprobs", "text_offset"] {
@@ -183,7 +193,10 @@ async fn text_becomes_tokens_and_tokens_text() {
     let text = server.post("/detokenize", &json!({"model": "pocket", "tokens": [290, 309, 314, 266]})).await.ok();
     assert_eq!(text["prompt"], "Who has seen the");
     let messages = json!({"model": "pocket", "messages": [{"role": "user", "content": "Hello"}]});
-    assert_eq!(server.post("/tokenize", &messages).await.ok()["tokens"], json!([0, 1, 440, 84, 201, 364, 2, 201, 1, 419, 201]));
+    assert_eq!(
+        server.post("/tokenize", &messages).await.ok()["tokens"],
+        json!([0, 1, 440, 84, 201, 364, 2, 201, 1, 419, 201])
+    );
     server.post("/detokenize", &json!({"model": "pocket", "tokens": [448]})).await.refused(400, Some("tokens"));
 }
 
@@ -201,7 +214,8 @@ async fn a_request_has_its_clients_id_or_one_of_its_own() {
     let server = Server::start(pocket()).await;
     let given = Request::get("/health").header("x-request-id", "abc-1").body(Body::empty()).unwrap();
     assert_eq!(server.send(given).await.headers["x-request-id"], "abc-1");
-    let ids = [server.get("/health").await, server.get("/nothing").await].map(|reply| reply.headers["x-request-id"].clone());
+    let ids =
+        [server.get("/health").await, server.get("/nothing").await].map(|reply| reply.headers["x-request-id"].clone());
     assert_ne!(ids[0], ids[1]);
     assert_eq!(ids[0].len(), 32);
 }
@@ -217,7 +231,8 @@ async fn pages_of_other_origins_may_ask_only_if_they_are_named() {
     let closed = Server::start(pocket()).await;
     assert_eq!(allowed(&closed.send(ask("https://a.example")).await), None);
     let keys = vec!["secret".to_owned()];
-    let open = Server::start(Config { cors_origins: vec!["https://a.example".into()], api_keys: keys, ..pocket() }).await;
+    let open =
+        Server::start(Config { cors_origins: vec!["https://a.example".into()], api_keys: keys, ..pocket() }).await;
     assert_eq!(allowed(&open.send(ask("https://a.example")).await).unwrap(), "https://a.example");
     assert_eq!(allowed(&open.send(ask("https://b.example")).await), None);
 }
@@ -226,7 +241,9 @@ async fn pages_of_other_origins_may_ask_only_if_they_are_named() {
 async fn the_description_names_every_route_and_field() {
     let server = Server::start(pocket()).await;
     let document = server.get("/openapi.json").await.ok();
-    for path in ["/v1/chat/completions", "/v1/completions", "/v1/models", "/tokenize", "/detokenize", "/health", "/metrics"] {
+    for path in
+        ["/v1/chat/completions", "/v1/completions", "/v1/models", "/tokenize", "/detokenize", "/health", "/metrics"]
+    {
         assert!(document["paths"][path].is_object(), "{path}");
     }
     let chat = &document["components"]["schemas"]["ChatRequest"];
@@ -252,23 +269,25 @@ async fn a_stream_says_what_the_whole_answer_says() {
         assert_eq!(reply.headers["content-type"], "text/event-stream");
         let mut events = events(&reply.text());
         let last = events.pop().unwrap();
-        assert_eq!((&last["choices"], &last["usage"]["completion_tokens"]), (&json!([]), &whole["usage"]["completion_tokens"]));
+        assert_eq!(
+            (&last["choices"], &last["usage"]["completion_tokens"]),
+            (&json!([]), &whole["usage"]["completion_tokens"])
+        );
         for (index, choice) in whole["choices"].as_array().unwrap().iter().enumerate() {
-            let mine: Vec<&Value> = events.iter().map(|event| &event["choices"][0]).filter(|c| c["index"] == index).collect();
+            let mine: Vec<&Value> =
+                events.iter().map(|event| &event["choices"][0]).filter(|c| c["index"] == index).collect();
             assert_eq!(mine[0]["delta"], json!({"role": "assistant", "content": ""}));
             let text: String = mine.iter().filter_map(|choice| choice["delta"]["content"].as_str()).collect();
             assert_eq!(text, choice["message"]["content"].as_str().unwrap());
-            let logprobs: Vec<Value> = mine
-                .iter()
-                .filter_map(|choice| choice["logprobs"]["content"].as_array().cloned())
-                .flatten()
-                .collect();
+            let logprobs: Vec<Value> =
+                mine.iter().filter_map(|choice| choice["logprobs"]["content"].as_array().cloned()).flatten().collect();
             assert_eq!(json!(logprobs), choice["logprobs"]["content"]);
             assert_eq!(mine.last().unwrap()["finish_reason"], choice["finish_reason"]);
         }
         assert!(events.iter().all(|event| event["usage"].is_null() && event["id"] == last["id"]));
     }
-    let body = json!({"model": "pocket", "prompt": "Who has seen the", "temperature": 0, "stream": true, "max_tokens": 4});
+    let body =
+        json!({"model": "pocket", "prompt": "Who has seen the", "temperature": 0, "stream": true, "max_tokens": 4});
     let pieces = events(&server.post("/v1/completions", &body).await.text());
     let text: String = pieces.iter().map(|event| event["choices"][0]["text"].as_str().unwrap()).collect();
     assert_eq!(text, " wind?\nNeither");

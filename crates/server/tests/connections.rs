@@ -64,7 +64,9 @@ async fn a_client_that_goes_away_frees_its_place() {
         first_words(stream).await;
     }
     drop((streams, whole));
-    for (name, value) in [("vllm:num_requests_running", "0"), ("vllm:num_requests_waiting", "0"), ("vllm:kv_cache_usage_perc", "0.0")] {
+    for (name, value) in
+        [("vllm:num_requests_running", "0"), ("vllm:num_requests_waiting", "0"), ("vllm:kv_cache_usage_perc", "0.0")]
+    {
         server.counts(name, value).await;
     }
     assert_eq!(server.chat("Hello", json!({})).await.ok()["choices"][0]["finish_reason"], "stop");

@@ -40,7 +40,9 @@ pub fn verdict(error: &anyhow::Error) -> (u8, Option<String>) {
             || matches!(cause.downcast_ref::<HubError>(), Some(HubError::Refused(_)))
             || matches!(
                 cause.downcast_ref::<ServerError>(),
-                Some(ServerError::Config(_) | ServerError::File { .. } | ServerError::Locate(_) | ServerError::Model(_))
+                Some(
+                    ServerError::Config(_) | ServerError::File { .. } | ServerError::Locate(_) | ServerError::Model(_)
+                )
             )
             || matches!(
                 engine_error(cause),

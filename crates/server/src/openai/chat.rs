@@ -165,11 +165,7 @@ fn read_tools(fields: &mut Fields) -> Result<(), ApiError> {
 /// Takes fields whose usual values ask for nothing that whit would have to do.
 pub(super) fn accept_what_asks_nothing(fields: &mut Fields) -> Result<(), ApiError> {
     fields.accept_only("store", |value| value == &json!(false), "whit keeps no answers")?;
-    fields.accept_only(
-        "service_tier",
-        |value| value == "auto" || value == "default",
-        "there is one tier; use auto",
-    )
+    fields.accept_only("service_tier", |value| value == "auto" || value == "default", "there is one tier; use auto")
 }
 
 /// Takes `model`.

@@ -156,14 +156,16 @@ mod tests {
         assert_eq!(read(r#""prompt": ["a", "b"]"#).unwrap().prompts, [text("a"), text("b")]);
         assert_eq!(read(r#""prompt": [1, 2]"#).unwrap().prompts, [Prompt::Tokens(vec![1, 2])]);
         assert_eq!(read(r#""prompt": [[1], "a"]"#).unwrap().prompts, [Prompt::Tokens(vec![1]), text("a")]);
-        for wrong in [r#""prompt": []"#, r#""prompt": [1, -2]"#, r#""prompt": {}"#, r#""prompt": [true]"#, r#""n": 1"#] {
+        for wrong in [r#""prompt": []"#, r#""prompt": [1, -2]"#, r#""prompt": {}"#, r#""prompt": [true]"#, r#""n": 1"#]
+        {
             assert_eq!(read(wrong).unwrap_err().into_body().error.param.as_deref(), Some("prompt"), "{wrong}");
         }
     }
 
     #[test]
     fn what_is_not_supported_is_refused_by_name() {
-        for (field, param) in [(r#""echo": true"#, "echo"), (r#""suffix": "x""#, "suffix"), (r#""best_of": 2"#, "best_of")]
+        for (field, param) in
+            [(r#""echo": true"#, "echo"), (r#""suffix": "x""#, "suffix"), (r#""best_of": 2"#, "best_of")]
         {
             let error = read(&format!("\"prompt\": \"a\", {field}")).unwrap_err();
             assert_eq!(error.into_body().error.param.as_deref(), Some(param));

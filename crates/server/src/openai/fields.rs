@@ -23,7 +23,9 @@ impl Fields {
     pub fn parse(body: &[u8]) -> Result<Fields, ApiError> {
         match serde_json::from_slice(body) {
             Ok(value) => Fields::of(value, String::new()),
-            Err(error) => Err(ApiError::invalid(format!("the body cannot be read as JSON: {error}")).code("invalid_json")),
+            Err(error) => {
+                Err(ApiError::invalid(format!("the body cannot be read as JSON: {error}")).code("invalid_json"))
+            }
         }
     }
 
@@ -237,7 +239,8 @@ mod tests {
     #[test]
     fn what_is_not_json_is_refused() {
         let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-        for body in [&b"{\"t\": NaN}"[..], b"{\"t\": 1e999}", b"{\"t\": \"\xff\"}", b"", b"[1]", b"{", deep.as_bytes()] {
+        for body in [&b"{\"t\": NaN}"[..], b"{\"t\": 1e999}", b"{\"t\": \"\xff\"}", b"", b"[1]", b"{", deep.as_bytes()]
+        {
             assert_eq!(Fields::parse(body).unwrap_err().status(), 400);
         }
     }

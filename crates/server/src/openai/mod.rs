@@ -60,7 +60,7 @@ fn read_stream(fields: &mut Fields) -> Result<(bool, StreamOptions), ApiError> {
         Some(mut options) => {
             let include_usage = options.boolean("include_usage")?;
             // Padding against the guessing of lengths from packets; without it there is nothing to leave out.
-            options.accept_only("include_obfuscation", |value| value == &false, "whit pads no chunks")?;
+            options.accept_only("include_obfuscation", |value| *value == false, "whit pads no chunks")?;
             options.finish()?;
             StreamOptions { include_usage }
         }

@@ -201,7 +201,9 @@ mod tests {
     fn a_million_stops_or_biases_are_refused() {
         let stops = vec!["\"a\""; 1_000_000].join(",");
         assert!(read(&format!("{{\"stop\": [{stops}]}}")).is_err());
-        for text in [r#"{"stop": ""}"#, r#"{"stop": [1]}"#, r#"{"logit_bias": {"a": 1}}"#, r#"{"logit_bias": {"1": 101}}"#] {
+        for text in
+            [r#"{"stop": ""}"#, r#"{"stop": [1]}"#, r#"{"logit_bias": {"a": 1}}"#, r#"{"logit_bias": {"1": 101}}"#]
+        {
             assert_eq!(read(text).unwrap_err().status(), 400, "{text}");
         }
         assert_eq!(read(r#"{"stop": "x"}"#).unwrap().stop, Some(vec!["x".to_owned()]));

@@ -239,10 +239,9 @@ fn say_started(config: &Config, started: &Started) {
         Some(facts) if !facts.can_chat => {
             ("completions", serde_json::json!({"model": name, "prompt": "Once upon a time"}))
         }
-        _ => (
-            "chat/completions",
-            serde_json::json!({"model": name, "messages": [{"role": "user", "content": "Hello"}]}),
-        ),
+        _ => {
+            ("chat/completions", serde_json::json!({"model": name, "messages": [{"role": "user", "content": "Hello"}]}))
+        }
     };
     let certificate = match &config.tls {
         Some(tls) => format!(" --cacert {}", tls.certificate.display()),
