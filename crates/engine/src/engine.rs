@@ -112,19 +112,6 @@ pub struct StepBytes {
     pub kv_cache: u64,
 }
 
-/// How busy an engine is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Occupancy {
-    /// Requests that take part in steps.
-    pub running: usize,
-    /// Requests that wait for room.
-    pub waiting: usize,
-    /// Blocks of the KV cache that belong to running requests. What is merely remembered does not count.
-    pub kv_blocks_used: usize,
-    /// Blocks there are.
-    pub kv_blocks: usize,
-}
-
 impl Model {
     /// Runs the works together. Logits row `i` is the `i`-th wanted, in the order of the works.
     pub fn run<'a>(&mut self, team: &mut Team, works: impl IntoIterator<Item = Work<'a>>) -> Result<(), EngineError> {
@@ -328,16 +315,6 @@ impl Engine {
     /// Whether nothing is queued or running.
     pub fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.running.is_empty()
-    }
-
-    /// How busy it is.
-    pub fn occupancy(&self) -> Occupancy {
-        Occupancy {
-            running: self.running.len(),
-            waiting: self.waiting.len(),
-            kv_blocks_used: self.pool.blocks() - self.pool.available(),
-            kv_blocks: self.pool.blocks(),
-        }
     }
 
     /// Runs one forward pass over whatever is to be done (a chunk of prompts, a token each for running answers) and tells

@@ -156,7 +156,7 @@ impl ModelMetrics {
     pub fn occupied(&self, occupancy: Occupancy) {
         self.running.set(occupancy.running as i64);
         self.waiting.set(occupancy.waiting as i64);
-        self.kv_cache.set(occupancy.kv_blocks_used as f64 / occupancy.kv_blocks.max(1) as f64);
+        self.kv_cache.set(occupancy.blocks_used as f64 / occupancy.blocks.max(1) as f64);
     }
 
     /// A first token came, `after` the request.
@@ -175,7 +175,7 @@ impl ModelMetrics {
     pub fn finished(&self, reason: FinishReason, usage: &Usage, after: Duration) {
         match reason {
             FinishReason::Stop => self.stopped.inc(),
-            FinishReason::Length => self.cut.inc(),
+            FinishReason::Length | FinishReason::Deadline | FinishReason::Constraint => self.cut.inc(),
         };
         self.prompt_tokens.inc_by(usage.prompt_tokens as u64);
         self.prefix_queries.inc_by(usage.prompt_tokens as u64);
@@ -201,7 +201,7 @@ mod tests {
         model.first_token(Duration::from_millis(3));
         model.next_token(Duration::from_millis(2));
         model.finished(FinishReason::Stop, &usage, Duration::from_millis(9));
-        model.occupied(Occupancy { running: 1, waiting: 2, kv_blocks_used: 1, kv_blocks: 4 });
+        model.occupied(Occupancy { running: 1, waiting: 2, blocks_used: 1, blocks: 4 });
         let text = metrics.text();
         for line in [
             "vllm:num_requests_running{model_name=\"m\"} 1",

@@ -294,6 +294,8 @@ impl Worker {
                 active.delta.tokens += 1;
                 active.delta.logprobs.extend(logprobs.map(|logprobs| (id, logprobs.clone())));
             }
+            // Nobody asks for vectors here.
+            Event::Embedding { .. } => {}
             Event::Finished { request, text, reason, usage } => {
                 let Some(mut active) = active.remove(&request) else { return };
                 let took = active.received.elapsed();

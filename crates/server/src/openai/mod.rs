@@ -37,7 +37,8 @@ impl From<FinishReason> for Finish {
     fn from(reason: FinishReason) -> Finish {
         match reason {
             FinishReason::Stop => Finish::Stop,
-            FinishReason::Length => Finish::Length,
+            // Cut before its end, in the only word that clients know for it.
+            FinishReason::Length | FinishReason::Deadline | FinishReason::Constraint => Finish::Length,
         }
     }
 }
