@@ -36,6 +36,8 @@ pub struct App {
     /// Whether the server is to end.
     pub stop: Stop,
     pub(crate) keys: Keys,
+    /// Only programs of this machine are meant to ask.
+    pub(crate) is_private: bool,
     ready: AtomicBool,
 }
 
@@ -53,6 +55,7 @@ impl App {
             metrics,
             stop: Stop::default(),
             keys: Keys::new(&config.api_keys),
+            is_private: config.host.is_loopback() && config.api_keys.is_empty() && !config.allow_anonymous,
             ready: AtomicBool::new(false),
         }))
     }

@@ -184,6 +184,16 @@ async fn who_has_no_key_hears_nothing() {
 }
 
 #[tokio::test]
+async fn a_name_that_points_here_is_not_enough() {
+    let ask = |host: &str| Request::get("/v1/models").header("host", host).body(Body::empty()).unwrap();
+    let private = Server::start(pocket()).await;
+    private.send(ask("localhost:8000")).await.ok();
+    private.send(ask("evil.example")).await.refused(403, None);
+    let open = Server::start(Config { allow_anonymous: true, ..pocket() }).await;
+    open.send(ask("models.example")).await.ok();
+}
+
+#[tokio::test]
 async fn text_becomes_tokens_and_tokens_text() {
     let server = Server::start(pocket()).await;
     let body = json!({"model": "pocket", "prompt": "Who has seen the", "return_token_strs": true});

@@ -127,7 +127,8 @@ async fn a_body_that_does_not_come_and_a_head_that_is_too_large_are_not_waited_f
     let server = Server::start(with_limits(limits)).await;
     let (address, _task) = server.listen().await;
     let mut slow = connect(address).await;
-    let head = "POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n";
+    let head =
+        "POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n";
     slow.write_all(format!("{head}connection: close\r\n\r\n{{").as_bytes()).await.unwrap();
     read_reply(&mut slow).await.refused(408, None);
     let mut silent = connect(address).await;
@@ -137,7 +138,7 @@ async fn a_body_that_does_not_come_and_a_head_that_is_too_large_are_not_waited_f
     assert!(bytes.is_empty() || bytes.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&bytes));
     let mut large = connect(address).await;
     let line = format!("x-long: {}\r\n", "a".repeat(8192));
-    large.write_all(format!("GET /health HTTP/1.1\r\nhost: x\r\n{line}\r\n").as_bytes()).await.unwrap();
+    large.write_all(format!("GET /health HTTP/1.1\r\nhost: localhost\r\n{line}\r\n").as_bytes()).await.unwrap();
     let _ = large.read_to_end(&mut bytes).await;
     assert!(bytes.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&bytes));
 }

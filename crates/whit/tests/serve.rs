@@ -31,7 +31,7 @@ fn curl(line: &str) -> String {
     let (address, path) = url.split_once('/').expect("a path");
     let body = line.split_once("-d '").and_then(|(_, body)| body.strip_suffix('\'')).expect("a body");
     let mut stream = TcpStream::connect(address).expect("connected");
-    let head = "host: test\r\ncontent-type: application/json\r\nconnection: close";
+    let head = "host: localhost\r\ncontent-type: application/json\r\nconnection: close";
     write!(stream, "POST /{path} HTTP/1.1\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).expect("written");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("read");

@@ -168,7 +168,7 @@ pub async fn connect(address: SocketAddr) -> TcpStream {
 pub async fn write_post(stream: &mut TcpStream, path: &str, body: &Value) {
     let body = body.to_string();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all((head + &body).as_bytes()).await.expect("written");
