@@ -33,6 +33,7 @@ mod thinking;
 mod timed;
 mod tls;
 mod tokens;
+pub mod tools;
 mod trace;
 
 pub use app::{App, router};
