@@ -1,5 +1,5 @@
-//! Models whose template does not speak of tools, or speaks in a way unknown here: a system text tells them how to call,
-//! in the syntax that most others were trained on.
+//! Models whose template does not speak of tools, or speaks in a way unknown here: a system text tells them how to
+//! call, in the syntax that most others were trained on.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,8 @@ use super::{Ids, Reading, Syntax, Tool, grammar, hermes};
 
 pub(super) const GENERIC: Syntax = Syntax {
     name: "generic",
-    written_by: |_| true,
+    // What is left, whatever its template.
+    written_by: |_| false,
     opens: &["<tool_call>"],
     closes: &["</tool_call>"],
     // Such models are apt to leave the tags out.

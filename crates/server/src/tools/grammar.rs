@@ -7,6 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::{CallLayout, Marker, Several, Syntax, Tool, ToolChoice, python_calls::push_text, python_grammar};
 
+/// Where llguidance looks for its options in a schema.
+const OPTIONS: &str = "x-guidance";
+
 /// Why an answer cannot be constrained as asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GrammarError {
@@ -142,6 +145,35 @@ impl Syntax {
     }
 }
 
+/// Where a model thinks before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thinking<'a> {
+    /// What begins it.
+    pub open: &'a str,
+    /// What ends it.
+    pub close: &'a str,
+    /// Whether the prompt has begun it already.
+    pub begun: bool,
+}
+
+impl Thinking<'_> {
+    /// The grammar of an answer that is held to `grammar`, as [`Syntax::grammar`] gives it, once the model is done
+    /// thinking; which it may leave out, unless the prompt has begun it. `token` as there.
+    pub fn before(&self, grammar: &str, token: &dyn Fn(&str) -> Option<u32>) -> String {
+        let lark = Lark { rules: String::new(), count: 0, token };
+        let thought = match token(self.close) {
+            Some(id) => format!("thought: /(?s:.*)/ <[{id}]>\n"),
+            None => format!("thought[lazy]: /(?s:.*)/ {}\n", literal(self.close)),
+        };
+        let first = match self.begun {
+            true => "thought NEW_LINES".to_owned(),
+            false => format!("({} thought NEW_LINES)?", lark.marker(self.open)),
+        };
+        let answer = grammar.strip_prefix("start:").unwrap_or(grammar);
+        format!("start: {first} answer\n{thought}NEW_LINES: /\\n{{0,2}}/\nanswer:{answer}")
+    }
+}
+
 /// A grammar that is being written.
 pub(super) struct Lark<'a> {
     rules: String,
@@ -152,9 +184,14 @@ pub(super) struct Lark<'a> {
 impl Lark<'_> {
     /// Adds a rule. Returns its name.
     pub(super) fn rule(&mut self, body: &str) -> String {
+        self.recursive_rule(|_| body.to_owned())
+    }
+
+    /// Adds a rule whose body has the rule's name in it. Returns the name.
+    pub(super) fn recursive_rule(&mut self, body: impl FnOnce(&str) -> String) -> String {
         let name = format!("r{}", self.count);
         self.count += 1;
-        self.rules.push_str(&format!("{name}: {body}\n"));
+        self.rules.push_str(&format!("{name}: {}\n", body(&name)));
         name
     }
 
@@ -209,7 +246,7 @@ pub(super) fn literal(text: &str) -> String {
 /// JSON that fits `schema`, with the whitespace of Python's `json.dumps`, as the templates write it.
 pub(super) fn json_rule(mut schema: Map<String, Value>) -> String {
     let whitespace = json!({"whitespace_flexible": false, "item_separator": ", ", "key_separator": ": "});
-    schema.insert("x-guidance".into(), whitespace);
+    schema.insert(OPTIONS.into(), whitespace);
     format!("%json {}", Value::Object(schema))
 }
 
@@ -231,6 +268,9 @@ fn parameters(tool: &Tool) -> Result<Map<String, Value>, GrammarError> {
         Value::Object(schema) => schema.clone(),
         _ => return Err(error("not a JSON Schema of an object")),
     };
+    if schema.contains_key(OPTIONS) {
+        return Err(error(&format!("whit does not know `{OPTIONS}`")));
+    }
     match schema.get("type") {
         Some(Value::String(kind)) if kind == "object" => {}
         None => {

@@ -65,7 +65,8 @@ mod tests {
             format!("<tool_call>{call}\n<tool_call>{call}</tool_call>"),
             format!("<tool_call>{}</tool_call><tool_call>{call}", call.replace("arguments", "parameters")),
             r#"<tool_call>{"arguments": {"city": "Paris"}, "name": "get_weather"}</tool_call>
-               <tool_call>{"type": "function", "id": 7, "function": {"name": "get_weather", "arguments": {"city": "Paris"}}}"#
+               <tool_call>{"type": "function", "id": 7,
+                 "function": {"name": "get_weather", "arguments": {"city": "Paris"}}}"#
                 .to_owned(),
             r#"<tool_call>{"name": "get_weather", "arguments": "{\"city\": \"Paris\"}"}</tool_call>
                <tool_call>{"function": "get_weather", "arguments": {"city": "Paris"}}</tool_call>"#

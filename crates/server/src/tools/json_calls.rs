@@ -1,5 +1,5 @@
-//! Calls as JSON: an object each, alone or in a list. Beside `{"name": "f", "arguments": {"a": 1}}` it takes what models
-//! make of the ways in which tools are described to them: `parameters` for `arguments`, the function inside of
+//! Calls as JSON: an object each, alone or in a list. Beside `{"name": "f", "arguments": {"a": 1}}` it takes what
+//! models make of the ways in which tools are described to them: `parameters` for `arguments`, the function inside of
 //! `{"type": "function", "function": {...}}`, the name as `function`, arguments as a JSON text in a string.
 
 use std::sync::Arc;

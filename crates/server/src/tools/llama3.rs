@@ -4,7 +4,8 @@
 //! {"name": "f", "parameters": {"a": 1}}
 //! ```
 //!
-//! `<|python_tag|>` may stand before it. Several, which the models write nevertheless, are separated by `; ` or new lines.
+//! `<|python_tag|>` may stand before it. Several, which the models write nevertheless, are separated by `; ` or new
+//! lines.
 
 use super::{CallLayout, Ids, Layout, Marker, Reading, Several, Syntax};
 

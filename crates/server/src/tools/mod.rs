@@ -1,6 +1,6 @@
-//! Tool calls in the syntax a model was trained on. One small file per syntax says how its calls look; reading them out of
-//! an answer ([`Parser`]), writing them ([`Syntax::render`]) and constraining an answer to them ([`Syntax::grammar`])
-//! follow from that for all of them.
+//! Tool calls in the syntax a model was trained on. One small file per syntax says how its calls look; reading them
+//! out of an answer ([`Parser`]), writing them ([`Syntax::render`]) and constraining an answer to them
+//! ([`Syntax::grammar`]) follow from that for all of them.
 
 mod generic;
 mod grammar;
@@ -20,7 +20,7 @@ mod render;
 #[cfg(test)]
 mod testing;
 
-pub use grammar::GrammarError;
+pub use grammar::{GrammarError, Thinking};
 pub use parser::{Answer, Event, Parser};
 use serde_json::Value;
 
@@ -73,7 +73,8 @@ pub struct Syntax {
     closes: &'static [&'static str],
     /// The character with which calls may begin a line without any marker.
     bare: Option<char>,
-    /// Whether a call of a function that is not offered is text. It is where nothing but the name tells a call from text.
+    /// Whether a call of a function that is not offered is text. It is where nothing but the name tells a call from
+    /// text.
     offered_only: bool,
     reading: Reading,
     layout: Layout,
@@ -161,8 +162,9 @@ static SYNTAXES: [Syntax; 11] = [
 
 impl Syntax {
     /// The syntax that a model's chat template writes, or tells the model to write. Where a template takes tools but
-    /// shows no call, the `architecture` (GGUF's `general.architecture`, or the configuration's `model_type`) may still
-    /// tell; else it is the generic one, for which [`instructions`](Syntax::instructions) must be given to the model.
+    /// shows no call, the `architecture` (GGUF's `general.architecture`, or the configuration's `model_type`) may
+    /// still tell; else it is the generic one, for which [`instructions`](Syntax::instructions) must be given to the
+    /// model.
     pub fn of(template: &str, architecture: &str) -> &'static Syntax {
         let told = SYNTAXES.iter().find(|syntax| (syntax.written_by)(template));
         told.unwrap_or_else(|| match architecture {
@@ -199,8 +201,8 @@ impl Syntax {
     }
 
     /// What must be told to the model in a system text, because its template does not speak of tools: then the
-    /// template is given no tools, calls of the conversation so far are given as text ([`render`](Syntax::render)), and
-    /// results as a user's text. `None` where the template does all that.
+    /// template is given no tools, calls of the conversation so far are given as text ([`render`](Syntax::render)),
+    /// and results as a user's text. `None` where the template does all that.
     pub fn instructions(&self, tools: &[Tool]) -> Option<String> {
         self.instructions.map(|instructions| instructions(tools))
     }

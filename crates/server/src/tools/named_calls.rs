@@ -1,5 +1,5 @@
-//! Calls as a name and the JSON object of its arguments: `name[ARGS]{"a": 1}`, with `[CALL_ID]000000000` between in some
-//! releases, and without `[ARGS]` in others.
+//! Calls as a name and the JSON object of its arguments: `name[ARGS]{"a": 1}`, with `[CALL_ID]000000000` between in
+//! some releases, and without `[ARGS]` in others.
 
 use std::sync::Arc;
 

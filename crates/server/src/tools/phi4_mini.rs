@@ -1,5 +1,5 @@
-//! Phi-4-mini: a list of JSON objects between tokens; or, where a template asks for it (as Firefunction's does too), behind
-//! a word.
+//! Phi-4-mini: a list of JSON objects between tokens; or, where a template asks for it (as Firefunction's does too),
+//! behind a word.
 //!
 //! ```text
 //! <|tool_call|>[{"name": "f", "arguments": {"a": 1}}]<|/tool_call|>
@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn calls_between_tokens_and_behind_a_word() {
-        let list = r#"[{"name": "get_weather", "arguments": {"city": "Paris"}}, {"type": "function", "function": {"name": "now", "arguments": {}}}]"#;
+        let list = r#"[{"name": "get_weather", "arguments": {"city": "Paris"}},
+            {"type": "function", "function": {"name": "now", "arguments": {}}}]"#;
         for name in ["phi4-mini", "functools"] {
             for source in [
                 format!("<|tool_call|>{list}<|/tool_call|>"),

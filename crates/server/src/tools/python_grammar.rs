@@ -1,5 +1,6 @@
-//! Arguments as Python has them, held to a JSON Schema: keywords in the order of the schema, truth values and nothing as
-//! Python's words. Strings, numbers and whatever else a rule of its own is too much for are JSON, which means the same.
+//! Arguments as Python has them, held to a JSON Schema: keywords in the order of the schema, truth values and nothing
+//! as Python's words. Strings, numbers and whatever else a rule of its own is too much for are JSON, which means the
+//! same.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +12,7 @@ use super::{
 };
 
 /// Keywords that describe and do not restrict.
-const ANNOTATIONS: [&str; 11] = [
+const ANNOTATIONS: [&str; 10] = [
     "title",
     "description",
     "default",
@@ -22,7 +23,6 @@ const ANNOTATIONS: [&str; 11] = [
     "$comment",
     "$schema",
     "$id",
-    "x-guidance",
 ];
 
 /// The keyword arguments of a call of `tool` that fit `parameters`; any where there are none.
@@ -32,7 +32,7 @@ pub(super) fn arguments(
     parameters: Option<&Map<String, Value>>,
 ) -> Result<String, GrammarError> {
     let Some(schema) = parameters else {
-        let value = lark.rule(&json_rule(Map::new()));
+        let value = anything(lark);
         let argument = lark.rule(&format!("/[A-Za-z_][A-Za-z0-9_]*/ \"=\" {value}"));
         return Ok(format!("({argument} (\", \" {argument})*)?"));
     };
@@ -97,8 +97,8 @@ fn entries(
     Some(properties(schema).map(entry).collect())
 }
 
-/// The entries with commas between those that are there. One rule for what may follow an entry, one for what may follow
-/// none, from the last entry to the first.
+/// The entries with commas between those that are there. One rule for what may follow an entry, one for what may
+/// follow none, from the last entry to the first.
 fn chain(lark: &mut Lark<'_>, entries: &[Entry]) -> String {
     let (mut behind_some, mut behind_none) = (String::new(), String::new());
     for Entry { start, value, required } in entries.iter().rev() {
@@ -124,9 +124,21 @@ fn value(lark: &mut Lark<'_>, schema: &Value, root: &Map<String, Value>) -> Stri
             python(lark, schema, root).unwrap_or_else(|| json_rule(with_definitions(schema, root)))
         }
         Value::Bool(false) => "%json false".to_owned(),
-        _ => json_rule(Map::new()),
+        _ => anything(lark),
     };
     lark.rule(&body)
+}
+
+/// A rule for any value.
+fn anything(lark: &mut Lark<'_>) -> String {
+    let scalar = |kind: &str| json_rule(Map::from_iter([("type".to_owned(), Value::from(kind))]));
+    let (text, number) = (lark.rule(&scalar("string")), lark.rule(&scalar("number")));
+    let words = "\"True\" | \"False\" | \"None\" | \"true\" | \"false\" | \"null\"";
+    lark.recursive_rule(|value| {
+        let list = format!("\"[\" ({value} (\", \" {value})*)? \"]\"");
+        let entry = format!("{text} \": \" {value}");
+        format!("{text} | {number} | {words} | {list} | \"{{\" ({entry} (\", \" {entry})*)? \"}}\"")
+    })
 }
 
 /// The part of a schema on its own, with what it may refer to.
@@ -142,6 +154,9 @@ fn with_definitions(schema: &Map<String, Value>, root: &Map<String, Value>) -> M
 
 /// The values that fit `schema` as Python writes them, where its words or a container make a difference.
 fn python(lark: &mut Lark<'_>, schema: &Map<String, Value>, root: &Map<String, Value>) -> Option<String> {
+    if restricted_beside(schema, &[]).is_none() {
+        return Some(anything(lark));
+    }
     if let Some(choices) = schema.get("enum").and_then(Value::as_array)
         && restricted_beside(schema, &["enum", "type"]).is_none()
     {

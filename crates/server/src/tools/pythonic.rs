@@ -1,5 +1,5 @@
-//! A list of calls as Python has them: LFM2 between tokens, Llama 3.2 and 4 (where the template asks for it) instead of an
-//! answer.
+//! A list of calls as Python has them: LFM2 between tokens, Llama 3.2 and 4 (where the template asks for it) instead
+//! of an answer.
 //!
 //! ```text
 //! <|tool_call_start|>[f(a=1, b="x"), g()]<|tool_call_end|>
@@ -163,11 +163,8 @@ mod tests {
     #[test]
     fn rendered_as_the_template_does() {
         let note = ("note", r#"{"text": "a\"b\\", "tags": [true, null, {"a": 1.5}]}"#);
-        renders(
-            "lfm2",
-            &[PARIS, note],
-            r#"<|tool_call_start|>[get_weather(city="Paris"), note(text="a\"b\\", tags=[True, None, {"a": 1.5}])]<|tool_call_end|>"#,
-        );
+        let text = r#"get_weather(city="Paris"), note(text="a\"b\\", tags=[True, None, {"a": 1.5}])"#;
+        renders("lfm2", &[PARIS, note], &format!("<|tool_call_start|>[{text}]<|tool_call_end|>"));
         renders("pythonic", &[("now", "{}")], "[now()]");
     }
 }

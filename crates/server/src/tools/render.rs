@@ -1,4 +1,5 @@
-//! Calls written as the model would: for the conversation so far, where the model's template does not write them itself.
+//! Calls written as the model would: for the conversation so far, where the model's template does not write them
+//! itself.
 
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Syntax, Tool, ToolCall};
+use super::{Answer, Event, Syntax, Tool, ToolCall};
 
 /// The syntax of this name.
 pub(super) fn syntax(name: &str) -> &'static Syntax {
@@ -28,15 +28,36 @@ pub(super) fn weather_tools() -> Vec<Tool> {
     vec![tool("get_weather", weather), tool("note", note), tool("now", Value::Null)]
 }
 
-/// What is read of an answer that comes in these pieces.
-pub(super) fn read(syntax: &'static Syntax, pieces: &[&str]) -> Answer {
+/// What is read of an answer that comes in these pieces; pieces of the same text or arguments are put together.
+pub(super) fn events(syntax: &'static Syntax, pieces: &[&str]) -> Vec<Event> {
     let mut parser = syntax.parser(&weather_tools());
+    let mut events: Vec<Event> = pieces.iter().flat_map(|piece| parser.push(piece)).collect();
+    events.extend(parser.finish());
+    events.dedup_by(|next, event| match (event, next) {
+        (Event::Text(text), Event::Text(more)) => {
+            text.push_str(more);
+            true
+        }
+        (Event::Arguments { index, piece }, Event::Arguments { index: of, piece: more }) if index == of => {
+            piece.push_str(more);
+            true
+        }
+        _ => false,
+    });
+    events
+}
+
+/// The same, put together.
+pub(super) fn read(syntax: &'static Syntax, pieces: &[&str]) -> Answer {
     let mut answer = Answer::default();
-    for piece in pieces {
-        answer.extend(parser.push(piece));
-    }
-    answer.extend(parser.finish());
+    answer.extend(events(syntax, pieces));
     answer
+}
+
+/// What is read of an answer by characters.
+pub(super) fn events_by_characters(syntax: &'static Syntax, source: &str) -> Vec<Event> {
+    let characters: Vec<String> = source.chars().map(String::from).collect();
+    events(syntax, &characters.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Reads an answer as a whole, in two pieces wherever it can be cut, and by characters: always the same.
@@ -46,13 +67,12 @@ pub(super) fn reads(name: &str, source: &str, text: &str, calls: &[(&str, &str)]
     let calls = calls.iter().map(|(name, arguments)| ((*name).to_owned(), (*arguments).to_owned())).collect();
     let expected = Answer { text: text.to_owned(), calls };
     assert_eq!(read(syntax, &[source]), expected, "{source}");
+    let whole = events(syntax, &[source]);
     for (at, _) in source.char_indices() {
         let (first, second) = source.split_at(at);
-        assert_eq!(read(syntax, &[first, second]), expected, "{first} | {second}");
+        assert_eq!(events(syntax, &[first, second]), whole, "{first} | {second}");
     }
-    let characters: Vec<String> = source.chars().map(String::from).collect();
-    let characters: Vec<&str> = characters.iter().map(String::as_str).collect();
-    assert_eq!(read(syntax, &characters), expected, "{source} by characters");
+    assert_eq!(events_by_characters(syntax, source), whole, "{source} by characters");
     for (_, arguments) in &expected.calls {
         let value: Value = serde_json::from_str(arguments).expect("JSON");
         assert!(value.is_object(), "{arguments}");
