@@ -1,16 +1,18 @@
 //! `GET /openapi.json`: what can be asked, for programs.
 
-use std::sync::LazyLock;
+use std::sync::Arc;
 
-use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::Value;
 use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr};
 use utoipa::{Modify, OpenApi, PartialSchema};
 
-use crate::openai::SamplingFields;
+use crate::app::{App, json};
 use crate::openai::chat::{ChatChunk, ChatRequest};
+use crate::openai::{OneOrMany, SamplingFields};
 use crate::{chat, completions, health, models, tokens};
 
 #[derive(OpenApi)]
@@ -20,7 +22,7 @@ use crate::{chat, completions, health, models, tokens};
         chat::completions, completions::completions, models::list, models::find, tokens::tokenize, tokens::detokenize,
         health::health, health::ready, health::metrics,
     ),
-    components(schemas(ChatRequest, ChatChunk)),
+    components(schemas(ChatRequest, ChatChunk, OneOrMany)),
     modifiers(&Shared, &Key)
 )]
 struct Api;
@@ -56,8 +58,18 @@ impl Modify for Key {
     }
 }
 
-/// The document.
-pub async fn document() -> Response {
-    static TEXT: LazyLock<String> = LazyLock::new(|| Api::openapi().to_json().unwrap_or_default());
-    ([(CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
+/// The document, with the names of this server's models.
+pub async fn document(State(app): State<Arc<App>>) -> Response {
+    let mut document = Api::openapi();
+    let names: Vec<Value> = app.fleet.list().into_iter().map(|model| model.id.into()).collect();
+    let schemas = document.components.iter_mut().flat_map(|components| components.schemas.values_mut());
+    for schema in schemas {
+        if let RefOr::T(Schema::Object(request)) = schema
+            && request.additional_properties.is_some()
+            && let Some(RefOr::T(Schema::Object(model))) = request.properties.get_mut("model")
+        {
+            model.enum_values = Some(names.clone());
+        }
+    }
+    json(&document)
 }

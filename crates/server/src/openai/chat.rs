@@ -44,7 +44,7 @@ pub struct ChatRequest {
 /// One message, for the schema; [`messages`] reads it.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its schema is used")]
-struct Message {
+pub(super) struct Message {
     /// Who says it: `system`, `developer`, `user`, `assistant` or `tool`.
     role: Role,
     /// The text, or parts of it.

@@ -16,7 +16,7 @@ mod usage;
 
 pub use error::{ApiError, ErrorBody, ErrorObject};
 pub use fields::Fields;
-pub use sampling::SamplingFields;
+pub use sampling::{OneOrMany, SamplingFields};
 pub use usage::{CompletionTokensDetails, PromptTokensDetails, Usage};
 
 use serde::Serialize;

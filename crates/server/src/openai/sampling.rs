@@ -58,12 +58,14 @@ pub struct SamplingFields {
     pub user: Option<String>,
 }
 
-/// A text, or several.
+/// A text, or several, for the schema.
 #[derive(serde::Serialize, ToSchema)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "only its schema is used")]
-enum OneOrMany {
+pub enum OneOrMany {
+    /// One.
     One(String),
+    /// Several.
     Many(Vec<String>),
 }
 
