@@ -29,7 +29,7 @@ pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Resul
     let size = body.len();
     let asked = prompt::aside(size, move || ChatRequest::read(Fields::parse(&body)?)).await?;
     let lease = app.fleet.acquire(&asked.model).await?;
-    let ChatRequest { messages, stream, stream_options, logprobs, top_logprobs, sampling, .. } = asked;
+    let ChatRequest { messages, stream, stream_options, logprobs, top_logprobs, sampling, response_format, .. } = asked;
     let variables = asked.chat_template_kwargs;
     let (lease, prompt, thinking) = prompt::aside(size, move || {
         let (prompt, thinking) = prompt::of_messages(lease.service(), messages, true, variables)?;
@@ -37,9 +37,13 @@ pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Resul
     })
     .await?;
     prompt::check(lease.service(), &app.limits, &prompt, "messages")?;
+    // What must be JSON from its first character on leaves no room for thinking before it.
+    let thinking = if response_format.is_some() { Thinking::after("", false) } else { thinking };
+    let (lease, constraint) = run::constrain(lease, response_format).await?;
     let most = asked.max_completion_tokens.or(asked.max_tokens);
     let logprobs = logprobs.then_some(top_logprobs.unwrap_or(0));
-    let requests = run::requests(lease.service(), &app.limits, &sampling, vec![prompt], most, logprobs)?;
+    let requests =
+        run::requests(lease.service(), &app.limits, &sampling, vec![prompt], most, logprobs, constraint.as_ref())?;
     // To count the tokens of the thinking, its end must be seen when it comes.
     let by_step = stream || thinking.may_think();
     let choices = vec![Choice::new(thinking, logprobs.is_some()); requests.len()];

@@ -34,7 +34,7 @@ pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Resul
     let size = body.len();
     let asked = prompt::aside(size, move || CompletionRequest::read(Fields::parse(&body)?)).await?;
     let lease = app.fleet.acquire(&asked.model).await?;
-    let CompletionRequest { prompts, stream, stream_options, logprobs, sampling, .. } = asked;
+    let CompletionRequest { prompts, stream, stream_options, logprobs, sampling, response_format, .. } = asked;
     let (lease, prompts) = prompt::aside(size, move || {
         let ids = prompts.into_iter().map(|prompt| match prompt {
             Prompt::Text(text) => prompt::of_text(lease.service(), &text, "prompt"),
@@ -47,8 +47,10 @@ pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Resul
     for prompt in &prompts {
         prompt::check(lease.service(), &app.limits, prompt, "prompt")?;
     }
+    let (lease, constraint) = run::constrain(lease, response_format).await?;
     let most = Some(asked.max_tokens.unwrap_or(USUAL_TOKENS));
-    let requests = run::requests(lease.service(), &app.limits, &sampling, prompts, most, logprobs)?;
+    let requests =
+        run::requests(lease.service(), &app.limits, &sampling, prompts, most, logprobs, constraint.as_ref())?;
     let choices = requests.iter().map(|_| logprobs.map(|_| Alignment::default())).collect();
     let run = Run::start(call, lease, requests, sampling.choices(), stream, sampling.user.clone())?;
     let id = format!("cmpl-{}", ids::unique());

@@ -12,7 +12,7 @@ use utoipa::{Modify, OpenApi, PartialSchema};
 
 use crate::app::{App, json};
 use crate::openai::chat::{ChatChunk, ChatRequest};
-use crate::openai::{OneOrMany, SamplingFields};
+use crate::openai::{OneOrMany, ResponseFormat, SamplingFields};
 use crate::{chat, completions, health, models, tokens};
 
 #[derive(OpenApi)]
@@ -22,7 +22,7 @@ use crate::{chat, completions, health, models, tokens};
         chat::completions, completions::completions, models::list, models::find, tokens::tokenize, tokens::detokenize,
         health::health, health::ready, health::metrics,
     ),
-    components(schemas(ChatRequest, ChatChunk, OneOrMany)),
+    components(schemas(ChatRequest, ChatChunk, OneOrMany, ResponseFormat)),
     modifiers(&Shared, &Key)
 )]
 struct Api;

@@ -1,8 +1,8 @@
 //! A call to a model on its way: what is asked of the engine, what comes of it, and what it took.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use whit_engine::Request;
+use whit_engine::{Constraint, ConstraintError, Grammar, Request};
 
 use crate::config::Limits;
 use crate::fleet::Lease;
@@ -37,7 +37,27 @@ pub struct Call {
     pub received: Instant,
 }
 
-/// The engine's requests for a call: for each prompt as many as there are choices. What a grammar or tools add will be added here.
+/// The grammar that an answer must fit, compiled where it may take its time; the lease comes back with it.
+///
+/// # Errors
+/// 400 with the reason if it cannot be enforced, 429 if too many others are being compiled.
+pub async fn constrain(lease: Lease, grammar: Option<Grammar>) -> Result<(Lease, Option<Constraint>), ApiError> {
+    let Some(grammar) = grammar else { return Ok((lease, None)) };
+    let compiled = tokio::task::spawn_blocking(move || {
+        let constraint = lease.service().constraint(&grammar);
+        (lease, constraint)
+    });
+    let Ok((lease, constraint)) = compiled.await else {
+        return Err(ApiError::internal("whit made a mistake with this grammar; please report it"));
+    };
+    let constraint = constraint.map_err(|error| match error {
+        ConstraintError::Busy => ApiError::busy(error.to_string(), Duration::from_secs(1)),
+        error => ApiError::invalid(error.to_string()).param("response_format").code("invalid_response_format"),
+    })?;
+    Ok((lease, Some(constraint)))
+}
+
+/// The engine's requests for a call: for each prompt as many as there are choices.
 ///
 /// # Errors
 /// If that is more answers than one call may have, or a token with a bias is none.
@@ -48,6 +68,7 @@ pub fn requests(
     prompts: Vec<Vec<u32>>,
     max_tokens: Option<usize>,
     logprobs: Option<usize>,
+    constraint: Option<&Constraint>,
 ) -> Result<Vec<Request>, ApiError> {
     let choices = sampling.choices();
     if prompts.len() * choices > limits.choices {
@@ -66,6 +87,7 @@ pub fn requests(
     let requests = all.map(|(choice, prompt)| Request {
         max_tokens,
         logprobs,
+        constraint: constraint.cloned(),
         ..sampling.request(prompt, choice, &service.makers, service.tokenizer.end_tokens(), seed)
     });
     Ok(requests.collect())
@@ -93,7 +115,7 @@ impl Run {
                 }
                 SubmitError::Gone => {
                     let message = format!("{} broke and will be loaded again; ask again", lease.name());
-                    ApiError::unavailable(message, std::time::Duration::from_secs(1))
+                    ApiError::unavailable(message, Duration::from_secs(1))
                 }
             })?;
         let model = lease.name().to_owned();

@@ -5,14 +5,17 @@
 //! streamed; an answer wanted whole is put together on the thread and sent once.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc as std_mpsc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use whit_engine::{Engine, Event, FinishReason, MemoryPlan, Request, RequestId, TokenLogprob, Usage};
+use whit_engine::{
+    Constraint, ConstraintError, Constraints, Engine, Event, FinishReason, Grammar, MemoryPlan, Request, RequestId,
+    TokenLogprob, Usage,
+};
 use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
 
 use crate::metrics::ModelMetrics;
@@ -43,6 +46,8 @@ pub struct Service {
     pub vocab_size: usize,
     /// What it takes in memory.
     pub plan: MemoryPlan,
+    /// Made when somebody first asks for a shape: most never do, and it takes a while.
+    constraints: OnceLock<Result<Constraints, ConstraintError>>,
     commands: Option<std_mpsc::Sender<Command>>,
     thread: Option<JoinHandle<()>>,
     load: Arc<Load>,
@@ -151,7 +156,8 @@ impl Service {
             }
         })?;
         let (commands, thread) = (Some(commands), Some(thread));
-        Ok(Service { tokenizer, template, makers, vocab_size, plan, commands, thread, load })
+        let constraints = OnceLock::new();
+        Ok(Service { tokenizer, template, makers, vocab_size, plan, constraints, commands, thread, load })
     }
 
     /// Queues the requests.
@@ -175,6 +181,16 @@ impl Service {
             _ => return Err(SubmitError::Gone),
         }
         Ok(Answer { deltas })
+    }
+
+    /// Compiles a grammar for this model's vocabulary; blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// If it cannot be enforced, or too many others are being compiled.
+    pub fn constraint(&self, grammar: &Grammar) -> Result<Constraint, ConstraintError> {
+        let constraints =
+            self.constraints.get_or_init(|| Constraints::new(&self.tokenizer, self.tokenizer.end_tokens()));
+        constraints.as_ref().map_err(Clone::clone)?.compile(grammar)
     }
 
     /// Whether the engine still runs.

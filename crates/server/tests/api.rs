@@ -114,6 +114,29 @@ async fn a_stop_text_ends_the_answer_and_its_tokens_are_not_told() {
 }
 
 #[tokio::test]
+async fn an_answer_has_the_shape_it_is_asked_for() {
+    let server = Server::start(pocket()).await;
+    let schema = json!({
+        "type": "object", "required": ["mood", "count"], "additionalProperties": false,
+        "properties": {"mood": {"enum": ["good", "bad"]}, "count": {"type": "integer", "minimum": 1, "maximum": 9}},
+    });
+    let format = json!({"type": "json_schema", "json_schema": {"name": "report", "strict": true, "schema": schema}});
+    for seed in 0..8 {
+        let fields = json!({"response_format": format, "temperature": 2, "top_p": 1, "seed": seed, "max_tokens": 200});
+        let answer = server.chat("Hello", fields).await.ok();
+        let choice = &answer["choices"][0];
+        assert_eq!(choice["finish_reason"], "stop", "{answer}");
+        let report: Value = serde_json::from_str(choice["message"]["content"].as_str().unwrap()).unwrap();
+        assert!(["good", "bad"].contains(&report["mood"].as_str().unwrap()), "{report}");
+        assert!((1..=9).contains(&report["count"].as_i64().unwrap()), "{report}");
+    }
+    let choice = json!({"response_format": {"type": "choice", "choices": ["yes", "no"]}, "n": 2});
+    for choice in server.chat("Hello", choice).await.ok()["choices"].as_array().unwrap() {
+        assert!(["yes", "no"].contains(&choice["message"]["content"].as_str().unwrap()), "{choice}");
+    }
+}
+
+#[tokio::test]
 async fn a_prompt_is_read_once() {
     let server = Server::start(pocket()).await;
     let long = "Who has seen the wind? ".repeat(8);
@@ -148,7 +171,12 @@ async fn whatever_is_wrong_is_told_in_openais_shape() {
         (json!({"top_k": "many"}), 400, "top_k"),
         (json!({"mirostat": 2}), 400, "mirostat"),
         (json!({"messages": [{"role": "user", "content": "a ".repeat(100)}]}), 400, "messages"),
-        (json!({"response_format": {"type": "json_object"}}), 400, "response_format"),
+        (json!({"response_format": {"type": "xml"}}), 400, "response_format.type"),
+        (
+            json!({"response_format": {"type": "grammar", "grammar": {"syntax": "regex", "definition": "("}}}),
+            400,
+            "response_format",
+        ),
         (json!({"tools": [{"type": "function", "function": {"name": "f"}}]}), 400, "tools"),
         (json!({"n": 5}), 400, "n"),
     ] {

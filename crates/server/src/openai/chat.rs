@@ -3,9 +3,12 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
+use whit_engine::Grammar;
 
 use super::logprobs::ChatLogprobs;
-use super::{ApiError, Fields, Finish, SamplingFields, StreamOptions, Usage, messages, read_stream};
+use super::{
+    ApiError, Fields, Finish, ResponseFormat, SamplingFields, StreamOptions, Usage, format, messages, read_stream,
+};
 
 /// A conversation to continue.
 #[derive(Debug, ToSchema)]
@@ -36,6 +39,9 @@ pub struct ChatRequest {
     /// Variables for the model's chat template, such as `enable_thinking`.
     #[schema(value_type = Option<Object>, required = false)]
     pub chat_template_kwargs: Map<String, Value>,
+    /// The shape the answer must have.
+    #[schema(value_type = Option<ResponseFormat>)]
+    pub response_format: Option<Grammar>,
     /// How tokens are chosen.
     #[schema(ignore)]
     pub sampling: SamplingFields,
@@ -126,27 +132,14 @@ impl ChatRequest {
                 Some(Value::Object(variables)) => variables,
                 Some(other) => return Err(fields.wrong("chat_template_kwargs", &other, "an object")),
             },
+            response_format: format::read(fields)?,
             sampling: SamplingFields::read(fields)?,
         };
-        read_response_format(fields)?;
         read_tools(fields)?;
         accept_what_asks_nothing(fields)?;
         fields.accept_only("modalities", |value| value == &json!(["text"]), "whit answers in text")?;
         all.finish()?;
         Ok(request)
-    }
-}
-
-/// Where the shape of an answer is asked for: here a grammar will join the request.
-pub(super) fn read_response_format(fields: &mut Fields) -> Result<(), ApiError> {
-    let Some(mut format) = fields.object("response_format")? else { return Ok(()) };
-    match format.string("type")?.as_deref() {
-        Some("text") => format.finish(),
-        Some(kind) => Err(ApiError::unsupported(
-            "response_format",
-            &format!("only the type text is, not {kind:.40}; ask for the shape in a message"),
-        )),
-        None => Err(format.missing("type", "use \"text\"")),
     }
 }
 
@@ -277,7 +270,7 @@ mod tests {
     fn what_is_not_supported_is_refused_by_name() {
         for (fields, param) in [
             (r#", "mirostat": 2"#, "mirostat"),
-            (r#", "response_format": {"type": "json_object"}"#, "response_format"),
+            (r#", "response_format": {"type": "xml"}"#, "response_format.type"),
             (r#", "tools": [{"type": "function"}]"#, "tools"),
             (r#", "store": true"#, "store"),
             (r#", "stream_options": {"include_usage": true}"#, "stream_options"),

@@ -3,11 +3,12 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use whit_engine::Grammar;
 
-use super::chat::{accept_what_asks_nothing, read_model, read_response_format};
+use super::chat::{accept_what_asks_nothing, read_model};
 use super::logprobs::CompletionLogprobs;
 use super::sampling::token_ids;
-use super::{ApiError, Fields, Finish, SamplingFields, StreamOptions, Usage, read_stream};
+use super::{ApiError, Fields, Finish, ResponseFormat, SamplingFields, StreamOptions, Usage, format, read_stream};
 
 /// Most prompts of one request.
 const MOST_PROMPTS: usize = 256;
@@ -32,6 +33,9 @@ pub struct CompletionRequest {
     /// Tell the log-probability of each token and of this many most likely ones.
     #[schema(minimum = 0, maximum = 20)]
     pub logprobs: Option<usize>,
+    /// The shape the answer must have: an extension of OpenAI's completions.
+    #[schema(value_type = Option<ResponseFormat>)]
+    pub response_format: Option<Grammar>,
     /// How tokens are chosen.
     #[schema(ignore)]
     pub sampling: SamplingFields,
@@ -72,9 +76,9 @@ impl CompletionRequest {
             stream_options,
             max_tokens: fields.count("max_tokens", 1..=usize::MAX)?,
             logprobs: fields.count("logprobs", 0..=20)?,
+            response_format: format::read(fields)?,
             sampling: SamplingFields::read(fields)?,
         };
-        read_response_format(fields)?;
         accept_what_asks_nothing(fields)?;
         fields.accept_only("echo", |value| value == &json!(false), "the answer holds only what is new")?;
         fields.accept_only("suffix", |value| value == "", "whit continues texts and fills no gaps")?;

@@ -7,6 +7,7 @@ pub mod chat;
 pub mod completions;
 mod error;
 mod fields;
+mod format;
 pub mod logprobs;
 mod messages;
 pub mod models;
@@ -16,6 +17,7 @@ mod usage;
 
 pub use error::{ApiError, ErrorBody, ErrorObject};
 pub use fields::Fields;
+pub use format::ResponseFormat;
 pub use sampling::{OneOrMany, SamplingFields};
 pub use usage::{CompletionTokensDetails, PromptTokensDetails, Usage};
 
