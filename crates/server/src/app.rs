@@ -10,7 +10,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -86,8 +86,9 @@ impl App {
         }
         let request_id = request.extensions().get::<RequestId>().cloned();
         let request_id = request_id.unwrap_or_else(|| RequestId(crate::ids::unique()));
+        let key = request.headers().get(AUTHORIZATION).cloned();
         let body = self.limits.body(request).await?;
-        Ok((Call { open, request_id, received }, body))
+        Ok((Call { open, request_id, received, key }, body))
     }
 }
 

@@ -1,7 +1,9 @@
 //! A call to a model on its way: what is asked of the engine, what comes of it, and what it took.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
+use http::HeaderValue;
 use whit_engine::{Constraint, ConstraintError, Grammar, Request};
 
 use crate::config::Limits;
@@ -35,6 +37,17 @@ pub struct Call {
     pub request_id: RequestId,
     /// When it came in.
     pub received: Instant,
+    /// The key that it came with.
+    pub key: Option<HeaderValue>,
+}
+
+impl Call {
+    /// Who asks, for taking turns: whoever has the same key, and within it the same `user`.
+    pub fn client(&self, user: Option<&str>) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.key.as_ref().map(HeaderValue::as_bytes), user).hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 /// The grammar that an answer must fit, compiled where it may take its time; the lease comes back with it.
@@ -101,12 +114,14 @@ impl Run {
     pub fn start(
         call: Call,
         lease: Lease,
-        requests: Vec<Request>,
+        mut requests: Vec<Request>,
         choices_per_prompt: usize,
         stream: bool,
         user: Option<String>,
     ) -> Result<Run, ApiError> {
-        let Call { open, request_id, received } = call;
+        let client = call.client(user.as_deref());
+        requests.iter_mut().for_each(|request| request.client = client);
+        let Call { open, request_id, received, .. } = call;
         let open_choices = requests.len();
         let answer =
             lease.service().submit(Submission { requests, stream, received }).map_err(|error| match error {
@@ -168,5 +183,23 @@ impl Run {
             take(&mut self, delta);
         }
         Ok(self.complete())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_a_key_and_within_it_a_user() {
+        let call = |key: &'static str| Call {
+            open: crate::Stop::default().begin().unwrap(),
+            request_id: RequestId(String::new()),
+            received: Instant::now(),
+            key: Some(HeaderValue::from_static(key)),
+        };
+        assert_eq!(call("Bearer a").client(Some("x")), call("Bearer a").client(Some("x")));
+        assert_ne!(call("Bearer a").client(Some("x")), call("Bearer a").client(Some("y")));
+        assert_ne!(call("Bearer a").client(None), call("Bearer b").client(None));
     }
 }

@@ -54,7 +54,7 @@ pub struct SamplingFields {
     /// Answers to give.
     #[schema(minimum = 1, maximum = 128)]
     pub n: Option<usize>,
-    /// Who asks, for the server's log.
+    /// Who asks: those who wait take turns, and the log names them.
     pub user: Option<String>,
 }
 

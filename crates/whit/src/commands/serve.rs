@@ -79,6 +79,9 @@ pub struct ServeArgs {
     /// Conversations of that length to have room for; fewer if the memory does not allow it [default: 8]
     #[arg(long, value_name = "N", help_heading = "Memory and threads")]
     sequences: Option<usize>,
+    /// How long running answers may wait for their next token while prompts are read, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 100, help_heading = "Memory and threads")]
+    max_stall: u64,
     /// Unload a model that nobody asked for so many seconds [default: only when its memory is needed]
     #[arg(long, value_name = "SECONDS", help_heading = "Memory and threads")]
     idle_unload: Option<u64>,
@@ -115,7 +118,11 @@ fn config(args: &ServeArgs) -> anyhow::Result<Config> {
         }
         Ok(ModelConfig {
             name: model.name.unwrap_or_else(|| name_of(&model.source)),
-            options: Options { sequences, ..args.load.options(model.context.or(args.context)) },
+            options: Options {
+                sequences,
+                max_stall: Duration::from_millis(args.max_stall),
+                ..args.load.options(model.context.or(args.context))
+            },
             source: model.source,
             preload: preload || model.preload,
         })
