@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{finish, pocket, run};
+use common::{finish, folder, pocket, run};
 use serde_json::{Value, json};
 use whit_engine::{Constraints, Engine, FinishReason, Grammar, Options, Request, Sampling, Speculation};
 
@@ -268,4 +268,55 @@ fn a_cancelled_request_takes_its_constraint_with_it() {
     let rest = finish(&mut engine, &[second]).remove(0);
     assert!(want.ids.ends_with(&rest.ids) && rest.finish == want.finish);
     assert_eq!(engine.occupancy().blocks_used, 0);
+}
+
+#[test]
+#[ignore = "needs schemas: WHIT_SCHEMAS, or ../shared/data/json-schema/maskbench-quarter.tar.xz"]
+fn answers_under_a_thousand_real_schemas_are_json() {
+    let archive = folder("WHIT_SCHEMAS", "../shared/data/json-schema/maskbench-quarter.tar.xz");
+    let scratch = tempfile::tempdir().unwrap();
+    let unpacked = std::process::Command::new("tar").arg("-xJf").arg(&archive).arg("-C").arg(scratch.path()).status();
+    assert!(unpacked.unwrap().success(), "set WHIT_SCHEMAS");
+    let (mut engine, tokenizer) = pocket(&options());
+    let constraints = Constraints::new(&tokenizer, tokenizer.end_tokens()).unwrap();
+    // Otherwise most texts would go on until they are cut: this model has seen no quotation mark that ends one.
+    let ends = |id: &u32| tokenizer.token_bytes(*id).iter().any(|byte| b"\"}]".contains(byte));
+    let logit_bias: Vec<_> = (0..tokenizer.vocab_size() as u32).filter(ends).map(|id| (id, 6.0)).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(scratch.path().join("maskbench/data")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let schemas = files.iter().filter_map(|file| {
+        let case: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let constraint = constraints.compile(&Grammar::JsonSchema(case["schema"].to_string())).ok()?;
+        Some((file.file_stem().unwrap().to_string_lossy().into_owned(), constraint))
+    });
+    let (mut complete, mut cut, mut given_up) = (0, 0, vec![]);
+    // Eight at a time, so that masks are computed for many at once.
+    let mut schemas = schemas.take(1000);
+    loop {
+        let some: Vec<_> = schemas.by_ref().take(8).collect();
+        if some.is_empty() {
+            break;
+        }
+        let submit = |(at, (_, constraint)): (usize, &(String, _))| {
+            let constraint = Some(Clone::clone(constraint));
+            let sampling = Sampling { logit_bias: logit_bias.clone(), ..hot(at as u64) };
+            let request = Request { constraint, sampling, ..Request::new(vec![5 + at as u32, 30]) };
+            engine.submit(Request { max_tokens: Some(900), ..request }).unwrap()
+        };
+        let ids: Vec<_> = some.iter().enumerate().map(submit).collect();
+        for (answer, (name, _)) in finish(&mut engine, &ids).iter().zip(&some) {
+            match answer.finish.unwrap() {
+                FinishReason::Stop => {
+                    let parsed: Result<Value, _> = serde_json::from_str(&answer.text);
+                    assert!(parsed.is_ok(), "{name}: {parsed:?} of {}", answer.text);
+                    complete += 1;
+                }
+                FinishReason::Length => cut += 1,
+                _ => given_up.push(name.clone()),
+            }
+        }
+    }
+    println!("{complete} are JSON, {cut} were cut, {given_up:?} given up");
+    assert!(complete > 500, "{complete}");
 }

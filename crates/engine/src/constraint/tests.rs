@@ -140,15 +140,19 @@ fn every_real_vocabulary_spells_what_is_forced_as_it_would_itself() {
     }
 }
 
-/// Why `text` is not one that `constraint` leads to.
-fn refusal(constraint: &Constraint, tokenizer: &Tokenizer, text: &str) -> Option<String> {
+/// Why `text` is not one that `constraint` leads to; `masks` gets how long each mask on the way took.
+fn refusal(constraint: &Constraint, tokenizer: &Tokenizer, text: &str, masks: &mut Vec<Duration>) -> Option<String> {
     let mut matcher = constraint.matcher.deep_clone();
-    let ids = tokenizer.encode(text, false, false).unwrap();
-    match matcher.try_consume_tokens(&ids) {
-        Err(error) => Some(reason(&error.to_string())),
-        Ok(consumed) if consumed < ids.len() => Some(format!("not after {}", tokenizer.decode(&ids[..consumed], true))),
-        Ok(_) => (!matcher.is_accepting().unwrap()).then(|| "more must come".into()),
+    for (at, &id) in tokenizer.encode(text, false, false).unwrap().iter().enumerate() {
+        let begun = Instant::now();
+        let mask = matcher.compute_mask();
+        masks.push(begun.elapsed());
+        // Whether the mask has it is not asked: where something is forced, that has one way to spell it.
+        if let Err(error) = mask.and_then(|_| matcher.consume_token(id)) {
+            return Some(format!("not token {at} of {text}: {}", reason(&error.to_string())));
+        }
     }
+    (!matcher.is_accepting().unwrap()).then(|| format!("more must come after {text}"))
 }
 
 fn describe(name: &str, mut times: Vec<Duration>) {
@@ -197,22 +201,12 @@ fn real_schemas_allow_what_is_valid_and_nothing_else() {
             }
         };
         accepted += 1;
-        for (index, test) in case["tests"].as_array().unwrap().iter().enumerate() {
+        for test in case["tests"].as_array().unwrap() {
             instances += 1;
             let text = test["data"].to_string();
-            let refusal = refusal(&constraint, &tokenizer, &text);
+            let refusal = refusal(&constraint, &tokenizer, &text, &mut masks);
             if refusal.is_some() == (test["valid"] == true) {
-                wrong.push(format!("{name}: valid is {}, {}", test["valid"], refusal.unwrap_or_else(|| text.clone())));
-            } else if index == 0 && test["valid"] == true {
-                let mut matcher = constraint.matcher.deep_clone();
-                for id in tokenizer.encode(&text, false, false).unwrap() {
-                    let begun = Instant::now();
-                    let mask = matcher.compute_mask();
-                    masks.push(begun.elapsed());
-                    if mask.is_err() || matcher.consume_token(id).is_err() {
-                        break;
-                    }
-                }
+                wrong.push(format!("{name}: valid is {}, {}", test["valid"], refusal.unwrap_or(text)));
             }
         }
     }
@@ -232,6 +226,6 @@ fn real_schemas_allow_what_is_valid_and_nothing_else() {
     }
     describe("compiling", compiled);
     describe("masks", masks);
-    // What is left: properties come in the order of the schema, and some patterns are read more strictly than they should be.
-    assert!(wrong.iter().all(|wrong| wrong.contains("valid is true")) && wrong.len() <= 12);
+    // What is left: properties come in the order of the schema.
+    assert!(wrong.iter().all(|wrong| wrong.contains("valid is true")) && wrong.len() <= 6);
 }
