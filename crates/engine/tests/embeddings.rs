@@ -2,8 +2,11 @@
 
 mod common;
 
-use common::{finish, pocket, run};
+use std::path::Path;
+
+use common::{exact, finish, load, logits, pocket, run};
 use whit_engine::{Engine, FinishReason, Options, Pooling, Request, Task};
+use whit_model::Checkpoint;
 
 fn options(batch_rows: usize) -> Options {
     Options {
@@ -24,6 +27,27 @@ fn embed(engine: &mut Engine, prompt: Vec<u32>, pooling: Pooling) -> Vec<f32> {
     let answer = run(engine, Request { task: Task::Embed(pooling), ..Request::new(prompt) });
     assert_eq!((answer.finish, answer.ids.len()), (Some(FinishReason::Stop), 0));
     answer.vector
+}
+
+#[test]
+fn the_head_makes_the_logits_of_the_vector() {
+    // Where activations are rounded, the head sees a little less of the vector.
+    for (name, close) in [("pocket-f16.gguf", 1e-3), ("pocket-q8_0.gguf", 0.15)] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name);
+        let mut engine = load(&path, exact(64)).unwrap();
+        let prompt = ids(20, 2);
+        let vector = embed(&mut engine, prompt.clone(), Pooling::Last);
+        let want = logits(&mut engine, &prompt, prompt.len()).pop().unwrap();
+        let checkpoint = Checkpoint::open(&path).unwrap();
+        let named = |name: &str| checkpoint.tensors().find(|tensor| tensor.name == name);
+        let head = named("output.weight").or(named("token_embd.weight")).unwrap();
+        let mut weights = vec![0f32; head.shape.iter().product()];
+        head.format.decode(head.bytes, &mut weights);
+        for (row, want) in weights.chunks(vector.len()).zip(&want) {
+            let got: f32 = row.iter().zip(&vector).map(|(weight, value)| weight * value).sum();
+            assert!((got - want).abs() < close, "{name}: {got} is not {want}");
+        }
+    }
 }
 
 #[test]
