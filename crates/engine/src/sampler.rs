@@ -353,6 +353,22 @@ mod tests {
     }
 
     #[test]
+    fn draws_within_a_mask_follow_the_softmax_of_what_it_allows() {
+        let mut mask = Mask::alloc(4);
+        [0, 2, 3].iter().for_each(|&id| mask.allow_token(id));
+        let mut sampler = Sampler::new(sampling(), &[]);
+        let mut counts = [0f64; 5];
+        for _ in 0..20_000 {
+            counts[sampler.choose(&LOGITS, Some(&mask)) as usize] += 1.0 / 20_000.0;
+        }
+        let total: f64 = [0, 2, 3].iter().map(|&id: &usize| f64::from(LOGITS[id]).exp()).sum();
+        for (id, &got) in counts.iter().enumerate() {
+            let want = if [0, 2, 3].contains(&id) { f64::from(LOGITS[id]).exp() / total } else { 0.0 };
+            assert!((got - want).abs() < 0.015, "{got} is not {want}");
+        }
+    }
+
+    #[test]
     fn a_mask_that_allows_everything_changes_no_choice() {
         let mut mask = Mask::alloc(5);
         mask.set_all(true);
