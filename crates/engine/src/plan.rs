@@ -21,7 +21,7 @@ const MOST_SEQUENCES: usize = 65536;
 const BYTES_PER_BLOCK: u64 = 512;
 
 /// Rows of a forward pass, and how many they are where the work space for so many would be larger than this. Half as many read
-/// the weights twice as often, which costs a model of that size 1 % or 2 %.
+/// the weights twice as often, which a model of that size does not notice: Llama-3.2-1B in Q4_0 prefills as fast either way.
 const BATCH_ROWS: usize = 512;
 const LARGE_WORKSPACE: u64 = 40 << 20;
 
