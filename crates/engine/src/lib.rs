@@ -28,3 +28,4 @@ pub use measure::{ArbitrarySequences, Compared};
 pub use options::{KvFormat, MemoryPlan, Options, Speculation, WeightFormat};
 pub use packed_copy::{PackedCopies, PackedCopy, WeightsSource};
 pub use request::{Event, FinishReason, Pooling, Request, RequestId, Sampling, Task, TokenLogprob, Usage};
+pub use whit_kernels::share_heaps;

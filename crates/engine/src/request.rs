@@ -21,6 +21,8 @@ pub struct Request {
     pub stop_tokens: Vec<u32>,
     /// Texts that end the answer; the answer is cut before the first of them, which is never streamed.
     pub stop: Vec<String>,
+    /// Control tokens that the text shows, such as those that frame tool calls; it leaves out all others.
+    pub shown_tokens: Vec<u32>,
     /// Return the log-probability of each generated token and of this many most likely ones.
     pub logprobs: Option<usize>,
     /// What the answer must fit. Stop tokens come only where it is complete; where it can only be complete, it ends.
@@ -62,6 +64,7 @@ impl Request {
             max_tokens: None,
             stop_tokens: vec![],
             stop: vec![],
+            shown_tokens: vec![],
             logprobs: None,
             constraint: None,
             client: 0,

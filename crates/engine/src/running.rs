@@ -61,7 +61,8 @@ impl Running {
         let mut stop_tokens = request.stop_tokens;
         stop_tokens.extend(request.constraint.iter().flat_map(|constraint| constraint.stop_tokens()));
         let mut sampler = Sampler::new(request.sampling, &request.prompt);
-        let decoder = tokenizer.map(|tokenizer| tokenizer.shared_decoder_after(&request.prompt, true));
+        let decoder = tokenizer
+            .map(|tokenizer| tokenizer.shared_decoder_after(&request.prompt, true).showing(request.shown_tokens));
         let mut tokens = request.prompt;
         // So that no step has to make room.
         tokens.reserve_exact(limit.saturating_sub(prompt));

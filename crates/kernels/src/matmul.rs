@@ -169,8 +169,12 @@ pub(crate) trait IntegerFormat: 'static {
     const BLOCK_BYTES: usize;
     /// Bytes of a packed block for each group of 32 columns.
     const STRIDE_BYTES: usize = Self::BLOCK_BYTES / (Self::BLOCK_COLS / GROUP);
+    /// The largest code there can be, at most 255.
+    const LARGEST: i32;
     /// Whether a code can exceed 127.
-    const WIDE: bool = false;
+    const WIDE: bool = Self::LARGEST > 127;
+    /// Vectors whose products can be added in sixteen bits, two products a time.
+    const PAIRS: usize = (i16::MAX as i32 / (2 * 127 * Self::LARGEST)) as usize;
     /// Subtracted from every code.
     const OFFSET: i32 = 0;
     /// Scales in a group of 32: 1 or 2.
@@ -396,14 +400,32 @@ unsafe fn add_part<S: Simd, P: IntegerFormat, const M: usize>(
             0 => s.int_splat(0),
             _ => s.int_splat(part.corrections.add(i).cast::<i32>().read()),
         });
-        for j in vectors {
-            let codes = codes(j);
-            for (i, dot) in dots.iter_mut().enumerate() {
-                let with = part.tile.add((j * M + i) * 4).cast();
-                *dot = match P::WIDE {
-                    true => s.dot::<true>(*dot, codes, with),
-                    false => s.dot::<false>(*dot, codes, with),
-                };
+        if S::HAS_PAIRS && P::PAIRS > 1 {
+            let mut next = vectors.start;
+            while next < vectors.end {
+                let mut pairs = [s.int_splat(0); M];
+                let some = next..(next + P::PAIRS).min(vectors.end);
+                next = some.end;
+                for j in some {
+                    let codes = codes(j);
+                    for (i, pairs) in pairs.iter_mut().enumerate() {
+                        *pairs = s.add_pairs(*pairs, codes, part.tile.add((j * M + i) * 4).cast());
+                    }
+                }
+                for (dot, pairs) in dots.iter_mut().zip(pairs) {
+                    *dot = s.add_pairs_up(*dot, pairs);
+                }
+            }
+        } else {
+            for j in vectors {
+                let codes = codes(j);
+                for (i, dot) in dots.iter_mut().enumerate() {
+                    let with = part.tile.add((j * M + i) * 4).cast();
+                    *dot = match P::WIDE {
+                        true => s.dot::<true>(*dot, codes, with),
+                        false => s.dot::<false>(*dot, codes, with),
+                    };
+                }
             }
         }
         for i in 0..M {

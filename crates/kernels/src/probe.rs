@@ -91,7 +91,12 @@ impl Kernel for Dots {
         for _ in 0..ROUNDS {
             for sum in &mut sums {
                 // SAFETY: four activations.
-                *sum = unsafe { s.dot::<false>(*sum, codes, with.as_ptr()) };
+                *sum = unsafe {
+                    match S::HAS_PAIRS {
+                        true => s.add_pairs(*sum, codes, with.as_ptr()),
+                        false => s.dot::<false>(*sum, codes, with.as_ptr()),
+                    }
+                };
             }
         }
         sums.into_iter().fold(0.0, |all, sum| all + s.sum(s.int_to_float(sum)))

@@ -7,14 +7,15 @@ use axum::response::Response;
 
 use crate::alignment::Alignment;
 use crate::app::{App, json};
+use crate::calls::{Calls, Said};
 use crate::openai::chat::{ChatAnswer, ChatChoice, ChatChunk, ChatChunkChoice, ChatDelta, ChatRequest, ChatResponse};
 use crate::openai::logprobs::{ChatLogprob, ChatLogprobs};
 use crate::openai::{ApiError, ErrorBody, Fields, Finish, Usage, now};
 use crate::run::{self, Run};
 use crate::service::Delta;
 use crate::sse::{self, Chunks, Events};
-use crate::thinking::{Parts, Thinking};
-use crate::{ids, prompt};
+use crate::thinking::{self, Thinking};
+use crate::{ids, prompt, shape};
 
 /// Continues a conversation.
 #[utoipa::path(
@@ -29,25 +30,36 @@ pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Resul
     let size = body.len();
     let asked = prompt::aside(size, move || ChatRequest::read(Fields::parse(&body)?)).await?;
     let lease = app.fleet.acquire(&asked.model).await?;
-    let ChatRequest { messages, stream, stream_options, logprobs, top_logprobs, sampling, response_format, .. } = asked;
-    let variables = asked.chat_template_kwargs;
-    let (lease, prompt, thinking) = prompt::aside(size, move || {
-        let (prompt, thinking) = prompt::of_messages(lease.service(), messages, true, variables)?;
-        Ok((lease, prompt, thinking))
+    let ChatRequest { messages, stream, stream_options, logprobs, top_logprobs, sampling, .. } = asked;
+    let (format, variables, offer) = (asked.response_format, asked.chat_template_kwargs, asked.offer);
+    let (lease, prompt, grammar, thinking, offer) = prompt::aside(size, move || {
+        let service = lease.service();
+        let (prompt, thinking) = prompt::of_messages(service, messages, offer.as_ref(), true, variables)?;
+        let (grammar, thinking) = shape::grammar(service, format, offer.as_ref(), thinking)?;
+        Ok((lease, prompt, grammar, thinking, offer))
     })
     .await?;
     prompt::check(lease.service(), &app.limits, &prompt, "messages")?;
-    // What must be JSON from its first character on leaves no room for thinking before it.
-    let thinking = if response_format.is_some() { Thinking::after("", false) } else { thinking };
-    let (lease, constraint) = run::constrain(lease, response_format).await?;
+    let (lease, constraint) = run::constrain(lease, grammar, offer.is_some()).await?;
     let most = asked.max_completion_tokens.or(asked.max_tokens);
     let logprobs = logprobs.then_some(top_logprobs.unwrap_or(0));
-    let requests =
+    let mut requests =
         run::requests(lease.service(), &app.limits, &sampling, vec![prompt], most, logprobs, constraint.as_ref())?;
+    let reader = offer.map(|offer| {
+        let syntax = lease.service().syntax;
+        let shown: Vec<u32> = syntax.markers().filter_map(|marker| lease.service().control_token(marker)).collect();
+        requests.iter_mut().for_each(|request| request.shown_tokens.extend_from_slice(&shown));
+        Calls::new(syntax, &offer.tools)
+    });
+    if thinking.may_think() {
+        let marks = [thinking::OPENS, thinking::CLOSES].map(|mark| lease.service().control_token(mark));
+        requests.iter_mut().for_each(|request| request.shown_tokens.extend(marks.iter().flatten()));
+    }
     // To count the tokens of the thinking, its end must be seen when it comes.
     let by_step = stream || thinking.may_think();
-    let choices = vec![Choice::new(thinking, logprobs.is_some()); requests.len()];
-    let run = Run::start(call, lease, requests, sampling.choices(), by_step, sampling.user.clone())?;
+    let alignment = logprobs.map(|_| Alignment::default());
+    let choices = vec![Choice { thinking, calls: reader, alignment }; requests.len()];
+    let run = Run::start(call, lease, requests, &sampling, by_step, &app.limits)?;
     let answer = Answering { id: format!("chatcmpl-{}", ids::unique()), created: now(), choices };
     match stream {
         true => {
@@ -69,35 +81,54 @@ struct Answering {
 #[derive(Clone)]
 struct Choice {
     thinking: Thinking,
+    /// If tools are offered.
+    calls: Option<Calls>,
     /// If log-probabilities are wanted.
     alignment: Option<Alignment>,
 }
 
-impl Choice {
-    fn new(thinking: Thinking, logprobs: bool) -> Choice {
-        Choice { thinking, alignment: logprobs.then(Alignment::default) }
-    }
+/// What a step brought, as a client is told it.
+struct News {
+    /// Text of the thinking.
+    reasoning: String,
+    /// What was said and called.
+    said: Vec<Said>,
+    logprobs: Option<Vec<ChatLogprob>>,
+    finish: Option<Finish>,
+}
 
-    /// What a step brought, as a client is told it.
-    fn take(&mut self, run: &mut Run, delta: Delta) -> (Parts, Option<Vec<ChatLogprob>>, Option<Finish>) {
+impl Choice {
+    fn take(&mut self, run: &mut Run, delta: Delta) -> News {
         let was_thinking = self.thinking.is_thinking();
         let mut parts = self.thinking.push(&delta.text);
         if was_thinking {
             run.thought(delta.tokens);
         }
-        let finish = delta.end.and_then(Result::ok).map(|(reason, _)| Finish::from(reason));
+        let mut finish = delta.end.and_then(Result::ok).map(|(reason, _)| Finish::from(reason));
         if finish.is_some() {
             let rest = self.thinking.finish();
             parts.reasoning.push_str(&rest.reasoning);
             parts.content.push_str(&rest.content);
         }
-        let tokenizer = &run.lease.service().tokenizer;
         let is_cut = finish == Some(Finish::Length);
+        let said = match &mut self.calls {
+            None if parts.content.is_empty() => vec![],
+            None => vec![Said::Text(parts.content)],
+            Some(calls) => {
+                let mut said = calls.push(&parts.content);
+                if finish.is_some() {
+                    said.extend(calls.finish());
+                }
+                finish = finish.map(|finish| if calls.have_ended() && !is_cut { Finish::ToolCalls } else { finish });
+                said
+            }
+        };
+        let tokenizer = &run.lease.service().tokenizer;
         let logprobs = self.alignment.as_mut().map(|alignment| {
             let tokens = alignment.push(tokenizer, delta.logprobs, &delta.text, is_cut);
             tokens.map(|token| ChatLogprob::new(tokenizer, token.id, &token.logprob)).collect()
         });
-        (parts, logprobs, finish)
+        News { reasoning: parts.reasoning, said, logprobs, finish }
     }
 }
 
@@ -107,25 +138,36 @@ impl Answering {
         let Answering { id, created, mut choices } = self;
         let empty = |(index, choice): (usize, &Choice)| ChatChoice {
             index,
-            message: ChatAnswer { role: "assistant", content: String::new(), reasoning_content: None, refusal: () },
+            message: ChatAnswer {
+                role: "assistant",
+                content: Some(String::new()),
+                reasoning_content: None,
+                tool_calls: vec![],
+                refusal: (),
+            },
             logprobs: choice.alignment.as_ref().map(|_| ChatLogprobs::default()),
             finish_reason: Finish::Stop,
         };
         let mut done: Vec<ChatChoice> = choices.iter().enumerate().map(empty).collect();
         let usage = run.collect(|run, delta| {
             let index = delta.choice;
-            let (parts, logprobs, finish) = choices[index].take(run, delta);
+            let news = choices[index].take(run, delta);
             let choice = &mut done[index];
-            choice.message.content.push_str(&parts.content);
-            if !parts.reasoning.is_empty() {
-                choice.message.reasoning_content.get_or_insert_default().push_str(&parts.reasoning);
+            news.said.into_iter().for_each(|said| said.join(&mut choice.message));
+            if !news.reasoning.is_empty() {
+                choice.message.reasoning_content.get_or_insert_default().push_str(&news.reasoning);
             }
             if let Some(all) = &mut choice.logprobs {
-                all.content.extend(logprobs.unwrap_or_default());
+                all.content.extend(news.logprobs.unwrap_or_default());
             }
-            choice.finish_reason = finish.unwrap_or(choice.finish_reason);
+            choice.finish_reason = news.finish.unwrap_or(choice.finish_reason);
         });
         let usage = usage.await?;
+        for message in
+            done.iter_mut().map(|choice| &mut choice.message).filter(|message| !message.tool_calls.is_empty())
+        {
+            message.content = message.content.take().filter(|content| !content.is_empty());
+        }
         Ok(json(&ChatResponse { id, object: "chat.completion", created, model, choices: done, usage }))
     }
 }
@@ -160,22 +202,26 @@ impl Chunks for Streamed {
 
     fn push(&mut self, run: &mut Run, delta: Delta, out: &mut Events) {
         let index = delta.choice;
-        let (parts, logprobs, finish_reason) = self.answer.choices[index].take(run, delta);
+        let News { reasoning, said, logprobs, finish } = self.answer.choices[index].take(run, delta);
+        let mut deltas: Vec<ChatDelta> = Vec::with_capacity(said.len() + 1);
+        if !reasoning.is_empty() {
+            deltas.push(ChatDelta { reasoning_content: Some(&reasoning), ..ChatDelta::default() });
+        }
+        deltas.extend(said.iter().filter_map(Said::delta));
+        // A step's tokens are told with the last of what it brought.
         let mut logprobs =
             logprobs.filter(|content| !content.is_empty()).map(|content| ChatLogprobs { content, refusal: () });
-        if !parts.reasoning.is_empty() {
-            let delta = ChatDelta { reasoning_content: Some(&parts.reasoning), ..ChatDelta::default() };
-            // Thinking and saying share a step at most once; its tokens are told with whichever comes last.
-            let logprobs = if parts.content.is_empty() { logprobs.take() } else { None };
+        if deltas.is_empty() && logprobs.is_some() {
+            deltas.push(ChatDelta { content: Some(""), ..ChatDelta::default() });
+        }
+        let last = deltas.len().saturating_sub(1);
+        for (at, delta) in deltas.into_iter().enumerate() {
+            let logprobs = if at == last { logprobs.take() } else { None };
             self.send(out, &[ChatChunkChoice { index, delta, logprobs, finish_reason: None }], None);
         }
-        if !parts.content.is_empty() || logprobs.is_some() {
-            let delta = ChatDelta { content: Some(&parts.content), ..ChatDelta::default() };
-            self.send(out, &[ChatChunkChoice { index, delta, logprobs, finish_reason: None }], None);
-        }
-        if finish_reason.is_some() {
+        if finish.is_some() {
             let delta = ChatDelta::default();
-            self.send(out, &[ChatChunkChoice { index, delta, logprobs: None, finish_reason }], None);
+            self.send(out, &[ChatChunkChoice { index, delta, logprobs: None, finish_reason: finish }], None);
         }
     }
 

@@ -47,12 +47,12 @@ pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Resul
     for prompt in &prompts {
         prompt::check(lease.service(), &app.limits, prompt, "prompt")?;
     }
-    let (lease, constraint) = run::constrain(lease, response_format).await?;
+    let (lease, constraint) = run::constrain(lease, response_format, false).await?;
     let most = Some(asked.max_tokens.unwrap_or(USUAL_TOKENS));
     let requests =
         run::requests(lease.service(), &app.limits, &sampling, prompts, most, logprobs, constraint.as_ref())?;
     let choices = requests.iter().map(|_| logprobs.map(|_| Alignment::default())).collect();
-    let run = Run::start(call, lease, requests, sampling.choices(), stream, sampling.user.clone())?;
+    let run = Run::start(call, lease, requests, &sampling, stream, &app.limits)?;
     let id = format!("cmpl-{}", ids::unique());
     let with_usage = stream_options.include_usage == Some(true);
     let answer = Answering { id, created: now(), model: asked.model, with_usage, choices };

@@ -91,6 +91,9 @@ pub struct Limits {
     /// Time that requests wait for a model to load.
     #[serde(deserialize_with = "seconds")]
     pub load_timeout: Duration,
+    /// Time that an answer may take, waiting included: then it ends with what there is of it.
+    #[serde(deserialize_with = "seconds")]
+    pub answer_timeout: Duration,
     /// Time that answers have to end once the server was told to stop.
     #[serde(deserialize_with = "seconds")]
     pub drain_timeout: Duration,
@@ -111,6 +114,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             load_timeout: Duration::from_secs(600),
+            answer_timeout: Duration::from_secs(3600),
             drain_timeout: Duration::from_secs(60),
         }
     }

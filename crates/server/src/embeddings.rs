@@ -1,8 +1,77 @@
-//! `POST /v1/embeddings`: the engine gives no embeddings yet, and this says so.
+//! `POST /v1/embeddings`.
 
-use crate::openai::ApiError;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Where texts will become vectors.
-pub async fn embeddings() -> ApiError {
-    ApiError::unsupported("/v1/embeddings", "this server gives no embeddings yet").code("unsupported_operation")
+use axum::extract::{Request, State};
+use axum::response::Response;
+use whit_engine::Task;
+
+use crate::app::{App, json};
+use crate::openai::completions::Prompt;
+use crate::openai::embeddings::{Embedding, EmbeddingRequest, EmbeddingResponse, EmbeddingUsage};
+use crate::openai::{ApiError, ErrorBody, Fields, SamplingFields};
+use crate::prompt;
+use crate::run::Run;
+
+/// Texts of a call that the engine has at once: others get their turn between, and the queue has room for them.
+const AT_ONCE: usize = 32;
+
+/// Makes vectors of texts.
+#[utoipa::path(
+    post, path = "/v1/embeddings", tag = "OpenAI", request_body = EmbeddingRequest,
+    responses((status = 200, body = EmbeddingResponse), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody))
+)]
+pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    let (call, body) = app.call(request).await?;
+    let size = body.len();
+    let asked = prompt::aside(size, move || EmbeddingRequest::read(Fields::parse(&body)?)).await?;
+    let lease = app.fleet.acquire(&asked.model).await?;
+    let width = lease.service().hidden_size;
+    if asked.dimensions.is_some_and(|wanted| wanted > width) {
+        let message = format!("dimensions is {}: this model's vectors have {width}", asked.dimensions.unwrap_or(0));
+        return Err(ApiError::invalid(message).param("dimensions").code("invalid_value"));
+    }
+    let EmbeddingRequest { model, inputs, encoding_format, dimensions, pooling, user } = asked;
+    let (lease, inputs) = prompt::aside(size, move || {
+        let ids = inputs.into_iter().map(|input| match input {
+            Prompt::Text(text) => prompt::of_whole_text(lease.service(), &text, "input"),
+            Prompt::Tokens(ids) => Ok(ids),
+        });
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        Ok((lease, ids))
+    })
+    .await?;
+    for input in &inputs {
+        prompt::check(lease.service(), &app.limits, input, "input")?;
+    }
+    let mut data: Vec<Embedding> = Vec::with_capacity(inputs.len());
+    let mut requests = inputs
+        .into_iter()
+        .map(|input| whit_engine::Request { task: Task::Embed(pooling), ..whit_engine::Request::new(input) });
+    let sampling = SamplingFields { user, ..SamplingFields::default() };
+    let mut run = Run::start(call, lease, requests.by_ref().take(AT_ONCE).collect(), &sampling, false, &app.limits)?;
+    loop {
+        let first = data.len();
+        let mut is_late = false;
+        run.exhaust(|_, delta| {
+            is_late |= delta.vector.is_empty();
+            let embedding = encoding_format.write(delta.vector, dimensions);
+            data.push(Embedding { object: "embedding", index: first + delta.choice, embedding });
+        })
+        .await?;
+        if is_late {
+            let message = format!("the texts took longer than {} s", app.limits.answer_timeout.as_secs_f64());
+            return Err(ApiError::unavailable(message, Duration::from_secs(1)));
+        }
+        let next: Vec<_> = requests.by_ref().take(AT_ONCE).collect();
+        if next.is_empty() {
+            break;
+        }
+        run.go_on(next)?;
+    }
+    data.sort_by_key(|embedding| embedding.index);
+    let prompt_tokens = run.complete().prompt_tokens;
+    let usage = EmbeddingUsage { prompt_tokens, total_tokens: prompt_tokens };
+    Ok(json(&EmbeddingResponse { object: "list", data, model, usage }))
 }

@@ -80,7 +80,8 @@ impl Opened {
     fn load(self, progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError> {
         let Opened { checkpoint, spec, tokenizer, template, makers, options, .. } = self;
         let engine = Engine::load(&checkpoint, &spec, Some(tokenizer.clone()), &options, progress)?;
-        Ok(Loaded { engine, tokenizer, template, makers, vocab_size: spec.vocab_size })
+        let DecoderSpec { architecture, vocab_size, hidden_size, .. } = spec;
+        Ok(Loaded { engine, tokenizer, template, architecture, makers, vocab_size, hidden_size })
     }
 }
 

@@ -12,33 +12,39 @@ use utoipa::{Modify, OpenApi, PartialSchema};
 
 use crate::app::{App, json};
 use crate::openai::chat::{ChatChunk, ChatRequest};
-use crate::openai::{OneOrMany, ResponseFormat, SamplingFields};
-use crate::{chat, completions, health, models, tokens};
+use crate::openai::{OneOrMany, ResponseFormat, SamplingFields, ToolChoiceSchema, ToolDefinition, ToolFields};
+use crate::{chat, completions, embeddings, health, models, tokens};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "whit", description = "Small language models over OpenAI's API"),
     paths(
-        chat::completions, completions::completions, models::list, models::find, tokens::tokenize, tokens::detokenize,
+        chat::completions, completions::completions, embeddings::embeddings, models::list, models::find, tokens::tokenize, tokens::detokenize,
         health::health, health::ready, health::metrics,
     ),
-    components(schemas(ChatRequest, ChatChunk, OneOrMany, ResponseFormat)),
+    components(schemas(ChatRequest, ChatChunk, OneOrMany, ResponseFormat, ToolDefinition, ToolChoiceSchema)),
     modifiers(&Shared, &Key)
 )]
 struct Api;
 
-/// What chat and completions have in common, and that nothing else is taken.
+/// Fields that are read by parts, and that nothing else is taken.
 struct Shared;
 
 impl Modify for Shared {
     fn modify(&self, document: &mut Document) {
         let Some(components) = &mut document.components else { return };
-        let RefOr::T(Schema::Object(sampling)) = SamplingFields::schema() else { return };
+        let parts = [SamplingFields::schema(), ToolFields::schema()];
+        let of: [&[&str]; 2] = [&["ChatRequest", "CompletionRequest"], &["ChatRequest"]];
         for (name, schema) in &mut components.schemas {
             let RefOr::T(Schema::Object(object)) = schema else { continue };
-            if ["ChatRequest", "CompletionRequest"].contains(&name.as_str()) {
-                let shared = sampling.properties.iter().map(|(name, schema)| (name.clone(), schema.clone()));
-                object.properties.extend(shared);
+            for (part, of) in parts.iter().zip(of) {
+                if let RefOr::T(Schema::Object(part)) = part
+                    && of.contains(&name.as_str())
+                {
+                    object
+                        .properties
+                        .extend(part.properties.iter().map(|(name, schema)| (name.clone(), schema.clone())));
+                }
             }
             if name.ends_with("Request") {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));

@@ -5,9 +5,10 @@ use whit_model::ModelError;
 use whit_model::template::ChatInput;
 
 use crate::config::Limits;
-use crate::openai::ApiError;
+use crate::conversation;
+use crate::openai::{ApiError, Offer};
 use crate::service::Service;
-use crate::thinking::Thinking;
+use crate::thinking::{self, Thinking};
 
 /// Bodies from which the work on their text is done aside, so that other requests' tokens need not wait for it.
 const LARGE_BODY: usize = 16 << 10;
@@ -24,13 +25,14 @@ pub async fn aside<R: Send + 'static>(
     done.unwrap_or_else(|_| Err(ApiError::internal("whit made a mistake with this prompt; please report it")))
 }
 
-/// The prompt of a conversation, and how to tell thinking from saying in what comes after it.
+/// The prompt of a conversation, and how to tell thinking from saying in what comes after it. The model is told of the `tools`, if any.
 ///
 /// # Errors
 /// If the model has no chat template, or it refuses the conversation.
 pub fn of_messages(
     service: &Service,
     mut messages: Vec<Value>,
+    offer: Option<&Offer>,
     add_generation_prompt: bool,
     variables: Map<String, Value>,
 ) -> Result<(Vec<u32>, Thinking), ApiError> {
@@ -44,9 +46,24 @@ pub fn of_messages(
             message["role"] = "system".into();
         }
     }
+    let messages = conversation::as_trained(service.syntax, messages);
     let input = ChatInput { messages, add_generation_prompt, extra: variables, ..ChatInput::default() };
-    let text = template.render(&input).map_err(|error| refused(&error, "messages"))?;
-    let may_think = template.mentions("<think>") || template.mentions("</think>");
+    let instructions = offer.and_then(|offer| service.syntax.instructions(&offer.tools));
+    let text = match (offer, instructions) {
+        (None, _) => template.render(&input),
+        (Some(offer), None) => template.render(&ChatInput { tools: Some(offer.definitions()), ..input }),
+        (Some(_), Some(instructions)) => {
+            let told = |tell: fn(&mut Vec<Value>, &str)| {
+                let mut input = input.clone();
+                tell(&mut input.messages, &instructions);
+                template.render(&input)
+            };
+            // Some templates refuse system texts.
+            told(conversation::tell_as_system).or_else(|_| told(conversation::tell_as_user))
+        }
+    };
+    let text = text.map_err(|error| refused(&error, "messages"))?;
+    let may_think = template.mentions(thinking::OPENS) || template.mentions(thinking::CLOSES);
     Ok((of_text(service, &text, "messages")?, Thinking::after(&text, may_think)))
 }
 
@@ -56,6 +73,14 @@ pub fn of_messages(
 /// If the tokenizer cannot write it.
 pub fn of_text(service: &Service, text: &str, param: &str) -> Result<Vec<u32>, ApiError> {
     service.tokenizer.encode_prompt(text).map_err(|error| refused(&error, param))
+}
+
+/// The tokens of a text that stands for itself: with what the model's texts begin and end with. Control tokens are not read in it.
+///
+/// # Errors
+/// If the tokenizer cannot write it.
+pub fn of_whole_text(service: &Service, text: &str, param: &str) -> Result<Vec<u32>, ApiError> {
+    service.tokenizer.encode(text, true, false).map_err(|error| refused(&error, param))
 }
 
 /// Checks a prompt against the context, the vocabulary and the server's own limit.

@@ -4,12 +4,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
-use whit_engine::{Constraint, ConstraintError, Grammar, Request};
+use whit_engine::{Constraint, Grammar, Request};
 
 use crate::config::Limits;
 use crate::fleet::Lease;
 use crate::openai::{ApiError, SamplingFields, Usage};
 use crate::service::{Answer, Delta, Service, Submission, SubmitError};
+use crate::shape;
 use crate::stop::Open;
 use crate::trace::{Record, RequestId};
 
@@ -19,6 +20,7 @@ pub struct Run {
     pub answer: Answer,
     /// The model.
     pub lease: Lease,
+    terms: Terms,
     record: Record,
     /// Choices that are not over.
     open_choices: usize,
@@ -27,6 +29,37 @@ pub struct Run {
     counted: Vec<usize>,
     /// Dropped last: the server waits for it before it closes.
     _open: Open,
+}
+
+/// What all requests of a call have in common.
+struct Terms {
+    /// Who asks.
+    client: u64,
+    /// When the answer is of no use any more.
+    deadline: Instant,
+    /// When the call came in.
+    received: Instant,
+    /// Whether to tell every step.
+    stream: bool,
+}
+
+impl Terms {
+    fn submit(&self, lease: &Lease, mut requests: Vec<Request>) -> Result<Answer, ApiError> {
+        for request in &mut requests {
+            request.client = self.client;
+            request.deadline = Some(self.deadline);
+        }
+        let submission = Submission { requests, stream: self.stream, received: self.received };
+        lease.service().submit(submission).map_err(|error| match error {
+            SubmitError::Full(after) => {
+                ApiError::busy(format!("{} has as many requests as it takes; come back later", lease.name()), after)
+            }
+            SubmitError::Gone => {
+                let message = format!("{} broke and will be loaded again; ask again", lease.name());
+                ApiError::unavailable(message, Duration::from_secs(1))
+            }
+        })
+    }
 }
 
 /// A call as it came in.
@@ -50,11 +83,16 @@ impl Call {
     }
 }
 
-/// The grammar that an answer must fit, compiled where it may take its time; the lease comes back with it.
+/// The grammar that an answer must fit, compiled where it may take its time; the lease comes back with it. `is_of_tools`: it is about
+/// tools, for whoever is told what is wrong.
 ///
 /// # Errors
 /// 400 with the reason if it cannot be enforced, 429 if too many others are being compiled.
-pub async fn constrain(lease: Lease, grammar: Option<Grammar>) -> Result<(Lease, Option<Constraint>), ApiError> {
+pub async fn constrain(
+    lease: Lease,
+    grammar: Option<Grammar>,
+    is_of_tools: bool,
+) -> Result<(Lease, Option<Constraint>), ApiError> {
     let Some(grammar) = grammar else { return Ok((lease, None)) };
     let compiled = tokio::task::spawn_blocking(move || {
         let constraint = lease.service().constraint(&grammar);
@@ -63,10 +101,7 @@ pub async fn constrain(lease: Lease, grammar: Option<Grammar>) -> Result<(Lease,
     let Ok((lease, constraint)) = compiled.await else {
         return Err(ApiError::internal("whit made a mistake with this grammar; please report it"));
     };
-    let constraint = constraint.map_err(|error| match error {
-        ConstraintError::Busy => ApiError::busy(error.to_string(), Duration::from_secs(1)),
-        error => ApiError::invalid(error.to_string()).param("response_format").code("invalid_response_format"),
-    })?;
+    let constraint = constraint.map_err(|error| shape::refused(&error, is_of_tools))?;
     Ok((lease, Some(constraint)))
 }
 
@@ -107,36 +142,41 @@ pub fn requests(
 }
 
 impl Run {
-    /// Hands the requests to the engine: for each prompt, `choices_per_prompt` of them.
+    /// Hands the requests to the engine: for each prompt, as many as `sampling` wants.
     ///
     /// # Errors
     /// 429 if the queue is full, 503 if the model broke.
     pub fn start(
         call: Call,
         lease: Lease,
-        mut requests: Vec<Request>,
-        choices_per_prompt: usize,
+        requests: Vec<Request>,
+        sampling: &SamplingFields,
         stream: bool,
-        user: Option<String>,
+        limits: &Limits,
     ) -> Result<Run, ApiError> {
-        let client = call.client(user.as_deref());
-        requests.iter_mut().for_each(|request| request.client = client);
+        let client = call.client(sampling.user.as_deref());
         let Call { open, request_id, received, .. } = call;
+        let asked = sampling.timeout.map(Duration::from_secs_f32);
+        let deadline = received + asked.unwrap_or(limits.answer_timeout).min(limits.answer_timeout);
         let open_choices = requests.len();
-        let answer =
-            lease.service().submit(Submission { requests, stream, received }).map_err(|error| match error {
-                SubmitError::Full(after) => {
-                    ApiError::busy(format!("{} has as many requests as it takes; come back later", lease.name()), after)
-                }
-                SubmitError::Gone => {
-                    let message = format!("{} broke and will be loaded again; ask again", lease.name());
-                    ApiError::unavailable(message, Duration::from_secs(1))
-                }
-            })?;
-        let model = lease.name().to_owned();
+        let terms = Terms { client, deadline, received, stream };
+        let answer = terms.submit(&lease, requests)?;
+        let (model, user) = (lease.name().to_owned(), sampling.user.clone());
         let (usage, is_complete) = (Usage::default(), false);
         let record = Record { request_id: request_id.0, model, user, received, usage, is_complete };
-        Ok(Run { answer, lease, record, open_choices, choices_per_prompt, counted: vec![], _open: open })
+        let choices_per_prompt = sampling.choices();
+        Ok(Run { answer, lease, terms, record, open_choices, choices_per_prompt, counted: vec![], _open: open })
+    }
+
+    /// Goes on with further requests of the same call, once all choices are over.
+    ///
+    /// # Errors
+    /// As [`Run::start`].
+    pub fn go_on(&mut self, requests: Vec<Request>) -> Result<(), ApiError> {
+        self.open_choices = requests.len();
+        self.counted.clear();
+        self.answer = self.terms.submit(&self.lease, requests)?;
+        Ok(())
     }
 
     /// Counts what a step brought.
@@ -175,14 +215,23 @@ impl Run {
     ///
     /// # Errors
     /// If the engine gave up or broke.
-    pub async fn collect(mut self, mut take: impl FnMut(&mut Run, Delta)) -> Result<Usage, ApiError> {
+    pub async fn collect(mut self, take: impl FnMut(&mut Run, Delta)) -> Result<Usage, ApiError> {
+        self.exhaust(take).await?;
+        Ok(self.complete())
+    }
+
+    /// As [`Run::collect`], of a call that goes on.
+    ///
+    /// # Errors
+    /// If the engine gave up or broke.
+    pub async fn exhaust(&mut self, mut take: impl FnMut(&mut Run, Delta)) -> Result<(), ApiError> {
         while !self.is_over() {
             let delta = self.answer.next().await;
             let delta = delta.ok_or_else(|| ApiError::internal("the model broke while it was answering; ask again"))?;
             self.note(&delta)?;
-            take(&mut self, delta);
+            take(self, delta);
         }
-        Ok(self.complete())
+        Ok(())
     }
 }
 

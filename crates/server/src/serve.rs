@@ -44,6 +44,8 @@ pub fn check(config: &Config, loader: &dyn Loader) -> Result<Vec<(String, Facts)
 /// # Errors
 /// If the configuration is wrong, the address cannot be had, or a model that is wanted from the start cannot be loaded.
 pub fn serve(config: &Config, loader: Arc<dyn Loader>, started: impl FnOnce(&Started)) -> Result<(), ServerError> {
+    // Grammars are compiled on threads of their own, which come and go.
+    whit_engine::share_heaps();
     let app = App::new(config, loader)?;
     let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(HTTP_THREADS).enable_all().build();

@@ -19,6 +19,7 @@ use whit_engine::{
 use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
 
 use crate::metrics::ModelMetrics;
+use crate::tools::Syntax;
 
 /// What is loaded beside the engine.
 pub struct Loaded {
@@ -28,10 +29,14 @@ pub struct Loaded {
     pub tokenizer: Arc<Tokenizer>,
     /// The chat template, if the model has one.
     pub template: Option<ChatTemplate>,
+    /// The architecture's name.
+    pub architecture: String,
     /// How the makers want it sampled.
     pub makers: GenerationDefaults,
     /// Tokens of the model's vocabulary.
     pub vocab_size: usize,
+    /// Numbers of a text's vector.
+    pub hidden_size: usize,
 }
 
 /// A loaded model that answers.
@@ -40,10 +45,14 @@ pub struct Service {
     pub tokenizer: Arc<Tokenizer>,
     /// The chat template, if the model has one.
     pub template: Option<ChatTemplate>,
+    /// How it writes tool calls.
+    pub syntax: &'static Syntax,
     /// How the makers want it sampled.
     pub makers: GenerationDefaults,
     /// Tokens of the model's vocabulary.
     pub vocab_size: usize,
+    /// Numbers of a text's vector.
+    pub hidden_size: usize,
     /// What it takes in memory.
     pub plan: MemoryPlan,
     /// Made when somebody first asks for a shape: most never do, and it takes a while.
@@ -95,6 +104,8 @@ pub struct Delta {
     pub tokens: usize,
     /// If log-probabilities were asked for: the tokens and theirs. Their text may come later.
     pub logprobs: Vec<(u32, TokenLogprob)>,
+    /// If that was asked for: the vector of the text.
+    pub vector: Vec<f32>,
     /// The choice is over.
     pub end: Option<Result<(FinishReason, Usage), String>>,
 }
@@ -138,7 +149,8 @@ impl Service {
     /// # Errors
     /// If the system gives no thread.
     pub fn start(loaded: Loaded, name: &str, metrics: ModelMetrics, limit: usize) -> std::io::Result<Service> {
-        let Loaded { engine, tokenizer, template, makers, vocab_size } = loaded;
+        let Loaded { engine, tokenizer, template, architecture, makers, vocab_size, hidden_size } = loaded;
+        let syntax = Syntax::of(template.as_ref().map_or("", ChatTemplate::tool_source), &architecture);
         let plan = engine.memory_plan().clone();
         let load = Arc::new(Load {
             open: AtomicUsize::new(0),
@@ -157,7 +169,19 @@ impl Service {
         })?;
         let (commands, thread) = (Some(commands), Some(thread));
         let constraints = OnceLock::new();
-        Ok(Service { tokenizer, template, makers, vocab_size, plan, constraints, commands, thread, load })
+        Ok(Service {
+            tokenizer,
+            template,
+            syntax,
+            makers,
+            vocab_size,
+            hidden_size,
+            plan,
+            constraints,
+            commands,
+            thread,
+            load,
+        })
     }
 
     /// Queues the requests.
@@ -191,6 +215,11 @@ impl Service {
         let constraints =
             self.constraints.get_or_init(|| Constraints::new(&self.tokenizer, self.tokenizer.end_tokens()));
         constraints.as_ref().map_err(Clone::clone)?.compile(grammar)
+    }
+
+    /// The control token of this name, if the vocabulary has one.
+    pub fn control_token(&self, name: &str) -> Option<u32> {
+        self.tokenizer.id(name).filter(|&id| self.tokenizer.is_special(id))
     }
 
     /// Whether the engine still runs.
@@ -310,8 +339,11 @@ impl Worker {
                 active.delta.tokens += 1;
                 active.delta.logprobs.extend(logprobs.map(|logprobs| (id, logprobs.clone())));
             }
-            // Nobody asks for vectors here.
-            Event::Embedding { .. } => {}
+            Event::Embedding { request, vector } => {
+                if let Some(active) = active.get_mut(&request) {
+                    active.delta.vector = vector.to_vec();
+                }
+            }
             Event::Finished { request, text, reason, usage } => {
                 let Some(mut active) = active.remove(&request) else { return };
                 let took = active.received.elapsed();

@@ -1,7 +1,11 @@
 //! Tells what a model thinks from what it says: `<think>...</think>` before the answer.
 
-const OPENS: &str = "<think>";
-const CLOSES: &str = "</think>";
+use crate::tools;
+
+/// What begins the thinking.
+pub const OPENS: &str = "<think>";
+/// What ends it.
+pub const CLOSES: &str = "</think>";
 
 /// Takes an answer's text apart, piece by piece.
 #[derive(Clone, Debug)]
@@ -35,6 +39,8 @@ impl Thinking {
     pub fn after(prompt: &str, may_think: bool) -> Thinking {
         let state = match may_think {
             true if prompt.trim_end().ends_with(OPENS) => State::Thinks,
+            // It was told not to.
+            true if prompt.trim_end().ends_with(CLOSES) => State::Says,
             true => State::Undecided,
             false => State::Says,
         };
@@ -49,6 +55,15 @@ impl Thinking {
     /// Whether what comes next belongs to the thinking.
     pub fn is_thinking(&self) -> bool {
         self.state == State::Thinks
+    }
+
+    /// The grammar, in Lark with the rule `start` first, of an answer that fits `grammar` once the thinking is over. `token` has the
+    /// control token of a name, if there is one.
+    pub fn before(&self, grammar: String, token: &dyn Fn(&str) -> Option<u32>) -> String {
+        match self.may_think() {
+            true => tools::Thinking { open: OPENS, close: CLOSES, begun: self.is_thinking() }.before(&grammar, token),
+            false => grammar,
+        }
     }
 
     /// Takes the next piece of text.

@@ -30,7 +30,7 @@ pub async fn tokenize(State(app): State<Arc<App>>, request: Request) -> Result<R
             }
             (None, messages) => {
                 let messages = messages.unwrap_or_default();
-                prompt::of_messages(service, messages, asked.add_generation_prompt, Default::default())?.0
+                prompt::of_messages(service, messages, None, asked.add_generation_prompt, Default::default())?.0
             }
         };
         let token_strs = asked

@@ -136,6 +136,156 @@ async fn an_answer_has_the_shape_it_is_asked_for() {
     }
 }
 
+/// The small model with all the context it was trained for: tools are described at length.
+fn roomy() -> Config {
+    let mut config = pocket();
+    config.models[0].options.context = Some(1024);
+    config
+}
+
+fn tool(name: &str, parameters: Value) -> Value {
+    json!({"type": "function", "function": {"name": name, "description": "Does it.", "parameters": parameters}})
+}
+
+fn weather() -> Value {
+    let parameters = json!({
+        "type": "object", "required": ["city", "days"], "additionalProperties": false,
+        "properties": {"city": {"enum": ["Paris", "Rome"]}, "days": {"type": "integer", "minimum": 1, "maximum": 9}},
+    });
+    tool("get_weather", parameters)
+}
+
+/// The calls of a message, by name and arguments, if they are as OpenAI has them.
+fn calls(message: &Value) -> Vec<(&str, Value)> {
+    let call = |call: &'_ Value| {
+        assert_eq!(call["type"], "function", "{call}");
+        assert!(call["id"].as_str().unwrap().starts_with("call_"), "{call}");
+        assert!(call.get("index").is_none(), "{call}");
+        serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap()
+    };
+    let calls = message["tool_calls"].as_array().unwrap();
+    calls.iter().map(|one| (one["function"]["name"].as_str().unwrap(), call(one))).collect()
+}
+
+#[tokio::test]
+async fn a_required_call_fits_its_tool_whole_and_streamed() {
+    let server = Server::start(roomy()).await;
+    let now = tool("now", json!({"type": "object", "properties": {}, "additionalProperties": false}));
+    let named = json!({"type": "function", "function": {"name": "get_weather"}});
+    for (seed, choice) in (0..4).flat_map(|seed| [(seed, json!("required")), (seed, named.clone())]) {
+        let fields = json!({"tools": [weather(), now], "tool_choice": choice, "parallel_tool_calls": false,
+            "temperature": 2, "top_p": 1, "seed": seed, "max_tokens": 100});
+        let answer = server.chat("Hello", fields.clone()).await.ok();
+        let whole = &answer["choices"][0];
+        assert_eq!((&whole["finish_reason"], &whole["message"]["content"]), (&json!("tool_calls"), &Value::Null));
+        let [(name, arguments)] = &calls(&whole["message"])[..] else { panic!("{answer}") };
+        match *name {
+            "get_weather" => {
+                assert!(["Paris", "Rome"].contains(&arguments["city"].as_str().unwrap()), "{answer}");
+                assert!((1..=9).contains(&arguments["days"].as_i64().unwrap()), "{answer}");
+            }
+            name => assert_eq!((name, arguments, &choice), ("now", &json!({}), &json!("required"))),
+        }
+
+        let mut body = chat("Hello", fields);
+        body["stream"] = true.into();
+        let reply = server.post("/v1/chat/completions", &body).await.text();
+        let events = events(&reply);
+        let choices: Vec<&Value> = events.iter().map(|event| &event["choices"][0]).collect();
+        let deltas: Vec<&Value> = choices.iter().filter_map(|choice| choice["delta"]["tool_calls"].get(0)).collect();
+        let function = &whole["message"]["tool_calls"][0]["function"];
+        assert_eq!((&deltas[0]["index"], &deltas[0]["type"]), (&json!(0), &json!("function")));
+        assert!(deltas[0]["id"].is_string() && deltas[1..].iter().all(|delta| delta.get("id").is_none()), "{reply}");
+        assert_eq!(deltas[0]["function"]["name"], function["name"]);
+        let arguments: String = deltas.iter().map(|delta| delta["function"]["arguments"].as_str().unwrap()).collect();
+        assert_eq!(arguments, function["arguments"].as_str().unwrap());
+        assert_eq!(choices.last().unwrap()["finish_reason"], "tool_calls");
+        assert!(choices.iter().all(|choice| choice["delta"]["content"].as_str().is_none_or(str::is_empty)), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_may_talk_where_it_need_not_call() {
+    let server = Server::start(roomy()).await;
+    let offered = server.chat("Hello", json!({"tools": [weather()], "max_tokens": 8})).await.ok();
+    let message = &offered["choices"][0]["message"];
+    assert!(message.get("tool_calls").is_none() && message["content"].is_string(), "{offered}");
+    // The tools are told to it, unless it is not to call any.
+    let plain = server.chat("Hello", json!({"max_tokens": 8})).await.ok();
+    let none = server.chat("Hello", json!({"tools": [weather()], "tool_choice": "none", "max_tokens": 8})).await.ok();
+    assert_eq!(none["choices"], plain["choices"]);
+    let tokens = |answer: &Value| answer["usage"]["prompt_tokens"].as_u64().unwrap();
+    assert!(tokens(&none) == tokens(&plain) && tokens(&offered) > tokens(&plain) + 50);
+    // What is no call has the shape that was asked for.
+    for seed in 0..8 {
+        let format = json!({"type": "choice", "choices": ["yes", "no"]});
+        let fields =
+            json!({"tools": [weather()], "response_format": format, "temperature": 2, "top_p": 1, "seed": seed});
+        let answer = server.chat("Hello", fields).await.ok();
+        let choice = &answer["choices"][0];
+        match choice["finish_reason"].as_str() {
+            Some("tool_calls") => assert!(!calls(&choice["message"]).is_empty(), "{answer}"),
+            reason => {
+                assert_eq!(reason, Some("stop"), "{answer}");
+                assert!(["yes", "no"].contains(&choice["message"]["content"].as_str().unwrap()), "{answer}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_called_is_told_to_the_model() {
+    let server = Server::start(pocket()).await;
+    let call = json!({"id": "c1", "type": "function", "function": {"name": "now", "arguments": "{}"}});
+    let messages = json!([
+        {"role": "user", "content": "Time?"},
+        {"role": "assistant", "content": null, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "noon"},
+    ]);
+    let ids = server.post("/tokenize", &json!({"model": "pocket", "messages": messages})).await.ok()["tokens"].clone();
+    let text = server.post("/detokenize", &json!({"model": "pocket", "tokens": ids})).await.ok();
+    let text = text["prompt"].as_str().unwrap();
+    assert!(text.contains("<tool_call>\n{\"name\": \"now\", \"arguments\": {}}\n</tool_call><|im_end|>"), "{text}");
+    assert!(text.contains("<|im_start|>user\n<tool_response>\nnoon\n</tool_response><|im_end|>"), "{text}");
+}
+
+#[tokio::test]
+async fn texts_become_vectors_of_length_1() {
+    let server = Server::start(pocket()).await;
+    let texts: Vec<String> = (0..70).map(|number| format!("Who has seen the wind? {number}")).collect();
+    for pooling in ["last", "mean"] {
+        let body = json!({"model": "pocket", "input": texts, "pooling": pooling});
+        let many = server.post("/v1/embeddings", &body).await.ok();
+        assert_eq!((&many["object"], many["data"].as_array().unwrap().len()), (&json!("list"), texts.len()));
+        let vector = |of: &Value| -> Vec<f64> {
+            of["embedding"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+        };
+        for (index, data) in many["data"].as_array().unwrap().iter().enumerate() {
+            assert_eq!((&data["index"], &data["object"]), (&json!(index), &json!("embedding")));
+            let length: f64 = vector(data).iter().map(|value| value * value).sum();
+            assert!((length - 1.0).abs() < 1e-5, "{length}");
+        }
+        let body = json!({"model": "pocket", "input": texts[69], "pooling": pooling, "dimensions": 8});
+        let one = server.post("/v1/embeddings", &body).await.ok();
+        let (cut, all) = (vector(&one["data"][0]), vector(&many["data"][69]));
+        assert_eq!(cut.len(), 8);
+        assert!(cut.iter().zip(&all).all(|(a, b)| (a / cut[0] - b / all[0]).abs() < 1e-4), "{cut:?} {all:?}");
+        assert!(one["usage"]["prompt_tokens"].as_u64() > Some(0) && one["usage"].get("completion_tokens").is_none());
+    }
+    let body = json!({"model": "pocket", "input": [[0, 290, 309]], "encoding_format": "base64"});
+    let text = server.post("/v1/embeddings", &body).await.ok()["data"][0]["embedding"].clone();
+    assert!(text.as_str().unwrap().len() > 64 * 4, "{text}");
+}
+
+#[tokio::test]
+async fn an_answer_ends_in_time() {
+    let server = Server::start(pocket()).await;
+    let fields = json!({"timeout": 0.02, "ignore_eos": true, "n": 64});
+    let answer = server.chat("Hello", fields).await.ok();
+    assert_eq!(answer["choices"][63]["finish_reason"], "length");
+    assert!(answer["usage"]["completion_tokens"].as_u64().unwrap() < 64 * 500, "{answer}");
+}
+
 #[tokio::test]
 async fn a_prompt_is_read_once() {
     let server = Server::start(pocket()).await;
@@ -177,7 +327,9 @@ async fn whatever_is_wrong_is_told_in_openais_shape() {
             400,
             "response_format",
         ),
-        (json!({"tools": [{"type": "function", "function": {"name": "f"}}]}), 400, "tools"),
+        (json!({"tools": [{"type": "web_search"}]}), 400, "tools[0].type"),
+        (json!({"tools": [tool("f", json!({"type": "array"}))], "tool_choice": "required"}), 400, "tools"),
+        (json!({"timeout": 0}), 400, "timeout"),
         (json!({"n": 5}), 400, "n"),
     ] {
         server.chat("Hello", fields).await.refused(status, Some(param));
@@ -194,7 +346,11 @@ async fn whatever_is_wrong_is_told_in_openais_shape() {
     server.send(plain).await.refused(415, None);
     server.get("/v2/chat").await.refused(404, None);
     server.get(chat_path).await.refused(405, None);
-    server.post("/v1/embeddings", &json!({"model": "pocket", "input": "x"})).await.refused(400, Some("/v1/embeddings"));
+    server.post("/v1/embeddings", &json!({"model": "pocket", "input": ""})).await.ok();
+    server
+        .post("/v1/embeddings", &json!({"model": "pocket", "input": "x", "dimensions": 4096}))
+        .await
+        .refused(400, Some("dimensions"));
     server.post("/v1/completions", &json!({"model": "pocket", "prompt": [1, 448]})).await.refused(400, Some("prompt"));
 }
 
@@ -279,15 +435,22 @@ async fn pages_of_other_origins_may_ask_only_if_they_are_named() {
 async fn the_description_names_every_route_and_field() {
     let server = Server::start(pocket()).await;
     let document = server.get("/openapi.json").await.ok();
-    for path in
-        ["/v1/chat/completions", "/v1/completions", "/v1/models", "/tokenize", "/detokenize", "/health", "/metrics"]
-    {
+    for path in [
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/embeddings",
+        "/v1/models",
+        "/tokenize",
+        "/detokenize",
+        "/health",
+        "/metrics",
+    ] {
         assert!(document["paths"][path].is_object(), "{path}");
     }
     let chat = &document["components"]["schemas"]["ChatRequest"];
     assert_eq!(chat["additionalProperties"], false);
     assert_eq!(chat["required"], json!(["model", "messages"]));
-    for field in ["messages", "temperature", "logit_bias", "seed", "stream", "max_completion_tokens"] {
+    for field in ["messages", "temperature", "logit_bias", "seed", "stream", "max_completion_tokens", "tool_choice"] {
         assert!(chat["properties"][field].is_object(), "{field}");
     }
     let completion = &document["components"]["schemas"]["CompletionRequest"];

@@ -1,11 +1,16 @@
 //! The cases of the Berkeley Function Calling Leaderboard (BFCL v4): calls of real descriptions with accepted answers.
 
+mod common;
 mod grammars;
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::Path, path::PathBuf, sync::Arc};
 
+use common::Server;
 use grammars::{Random, Vocabulary, arbitrary_value, fits, read};
 use serde_json::{Map, Value, json};
+use whit_engine::Options;
+use whit_server::Config;
+use whit_server::config::ModelConfig;
 use whit_server::tools::{Syntax, Tool, ToolCall, ToolChoice};
 
 const FILES: [&str; 4] = ["simple_python", "multiple", "parallel", "irrelevance"];
@@ -179,4 +184,98 @@ fn required_calls_of_arbitrary_tokens_parse_and_fit() {
         println!("{}: {ended} of {} answers ended, with {calls} calls", syntax.name(), cases.len());
         assert!(ended * 10 > cases.len() * 9);
     }
+}
+
+/// A checkpoint like `of`, with weights by chance; those of norms, which are about 1, stay.
+fn random_weights(of: &[u8], random: &mut Random) -> Vec<u8> {
+    let header = 8 + u64::from_le_bytes(of[..8].try_into().expect("eight bytes")) as usize;
+    let tensors: Map<String, Value> = serde_json::from_slice(&of[8..header]).expect("JSON");
+    let mut file = of.to_vec();
+    for (name, tensor) in tensors.iter().filter(|(name, _)| !name.contains("norm") && *name != "__metadata__") {
+        assert_eq!(tensor["dtype"], "F32", "{name}");
+        let at = |end: usize| header + tensor["data_offsets"][end].as_u64().expect("an offset") as usize;
+        for value in file[at(0)..at(1)].chunks_exact_mut(4) {
+            let chance = random.below(2_001) as f32 / 1_000.0 - 1.0;
+            value.copy_from_slice(&(0.1 * chance).to_le_bytes());
+        }
+    }
+    file
+}
+
+/// A random model of the shape of the fixtures' small one, with room for long conversations and another chat template, in a folder of its
+/// own.
+fn model_with(folder: &Path, template: Option<&str>) -> ModelConfig {
+    let pocket = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pocket");
+    let weights = fs::read(pocket.join("model.safetensors")).expect("readable");
+    fs::write(folder.join("model.safetensors"), random_weights(&weights, &mut Random(3))).expect("written");
+    for file in ["tokenizer.json", "tokenizer_config.json", "generation_config.json"] {
+        fs::copy(pocket.join(file), folder.join(file)).expect("copied");
+    }
+    let config = fs::read_to_string(pocket.join("config.json")).expect("readable");
+    let mut config: Value = serde_json::from_str(&config).expect("JSON");
+    config["max_position_embeddings"] = json!(32_768);
+    fs::write(folder.join("config.json"), config.to_string()).expect("written");
+    let own = fs::read_to_string(pocket.join("chat_template.jinja")).expect("readable");
+    fs::write(folder.join("chat_template.jinja"), template.unwrap_or(&own)).expect("written");
+    let options = Options { sequences: 8, threads: Some(1), context: Some(16_384), ..Options::default() };
+    let source = folder.to_str().expect("a path in UTF-8").to_owned();
+    ModelConfig { name: "pocket".into(), source, options, preload: true }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[ignore = "needs BFCL and chat templates: WHIT_FUNCTION_CALLING and WHIT_TEMPLATES, ../shared/data by default"]
+async fn required_calls_of_a_model_parse_and_fit() {
+    const MOST_TOKENS: usize = 2_000;
+    let templates = std::env::var("WHIT_TEMPLATES").map(PathBuf::from);
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/chat-templates");
+    let templates = templates.unwrap_or_else(|_| PathBuf::from(root)).join("llamacpp-templates");
+    let cases = Arc::new(cases());
+    for file in [None, Some("Qwen-Qwen3-0.6B.jinja"), Some("meta-llama-Llama-3.2-3B-Instruct.jinja")] {
+        let template = file.map(|file| fs::read_to_string(templates.join(file)).expect("a template"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let model = model_with(folder.path(), template.as_deref());
+        let server = Server::start(Config { models: vec![model], ..Config::default() }).await;
+        let (mut ended, mut cut, mut calls) = (0, 0, 0);
+        // As many at once as the model has room for.
+        let mut tasks: tokio::task::JoinSet<(bool, usize)> = tokio::task::JoinSet::new();
+        for at in 0..cases.len() {
+            if tasks.len() == 8 {
+                let (more, of) = tasks.join_next().await.expect("one").expect("no panic");
+                (ended, cut, calls) = (ended + usize::from(more), cut + usize::from(!more), calls + of);
+            }
+            let (server, cases) = (server.clone(), cases.clone());
+            tasks.spawn(async move { required_call(&server, &cases[at], at, MOST_TOKENS).await });
+        }
+        while let Some(done) = tasks.join_next().await {
+            let (more, of) = done.expect("no panic");
+            (ended, cut, calls) = (ended + usize::from(more), cut + usize::from(!more), calls + of);
+        }
+        println!("{}: {ended} answers with {calls} calls, {cut} cut", file.unwrap_or("no template for tools"));
+        assert!(ended + cut == cases.len() && ended * 10 > cases.len() * 9);
+    }
+}
+
+/// Asks for calls; whether the answer came to its end, and how many calls it had.
+async fn required_call(server: &Server, case: &Case, seed: usize, max_tokens: usize) -> (bool, usize) {
+    let definition = |tool: &Tool| {
+        json!({"type": "function", "function": {
+            "name": tool.name, "description": tool.description, "parameters": tool.parameters}})
+    };
+    let tools: Vec<Value> = case.tools.iter().map(definition).collect();
+    let fields = json!({"tools": tools, "tool_choice": "required", "temperature": 1.5, "top_p": 1, "seed": seed,
+        "max_tokens": max_tokens, "parallel_tool_calls": seed % 2 == 0});
+    let answer = server.chat("Do what must be done.", fields).await.ok();
+    let choice = &answer["choices"][0];
+    if choice["finish_reason"] == "length" {
+        return (false, 0);
+    }
+    assert_eq!(choice["finish_reason"], "tool_calls", "{}: {answer}", case.id);
+    let calls = choice["message"]["tool_calls"].as_array().expect("calls");
+    for call in calls {
+        let tool =
+            case.tools.iter().find(|tool| tool.name == call["function"]["name"]).expect("a tool that is offered");
+        let value = arbitrary_value(call["function"]["arguments"].as_str().expect("a text"));
+        assert!(value.is_none_or(|value| fits(&value, &tool.parameters)), "{}: {answer}", case.id);
+    }
+    (true, calls.len())
 }

@@ -27,15 +27,25 @@ fn started(child: &mut Child) -> Vec<String> {
 
 /// Does what the command line would do; the answer, head and all.
 fn curl(line: &str) -> String {
+    let mut answer = String::new();
+    asked(line).read_to_string(&mut answer).expect("read");
+    answer
+}
+
+/// The same, of a server that may be gone before the end.
+fn curl_until_it_ends(line: &str) {
+    let _ = asked(line).read_to_end(&mut Vec::new());
+}
+
+/// A connection with the question that the command line asks.
+fn asked(line: &str) -> TcpStream {
     let url = line.split(' ').nth(1).and_then(|url| url.strip_prefix("http://")).expect("a URL");
     let (address, path) = url.split_once('/').expect("a path");
     let body = line.split_once("-d '").and_then(|(_, body)| body.strip_suffix('\'')).expect("a body");
     let mut stream = TcpStream::connect(address).expect("connected");
     let head = "host: localhost\r\ncontent-type: application/json\r\nconnection: close";
     write!(stream, "POST /{path} HTTP/1.1\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).expect("written");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("read");
-    answer
+    stream
 }
 
 #[test]
@@ -52,6 +62,41 @@ fn it_says_what_it_serves_and_a_curl_that_works_and_ends_when_told() {
     let log = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(0), "{log}");
     assert!(log.contains("answered") && log.contains("model=\"pocket-q8_0\"") && log.contains("stopped"), "{log}");
+}
+
+#[test]
+fn one_that_is_killed_under_load_answers_the_same_when_it_is_started_again() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let start = || {
+        let serve = whit(["serve", &pocket(), "--port", "0", "--threads", "1"]);
+        serve.env("WHIT_CACHE_DIR", cache.path()).env("WHIT_CACHE_SIZE", "1GiB").spawn()
+    };
+    let content = |answer: &str| {
+        let body = answer.split_once("\r\n\r\n").expect("a body").1;
+        serde_json::from_str::<serde_json::Value>(body).expect("JSON")["choices"].clone()
+    };
+    let (mut child, _home) = start();
+    let line = started(&mut child).pop().expect("a curl");
+    let first = content(&curl(&line));
+    let endless = line.replace("\"messages\"", "\"ignore_eos\":true,\"n\":8,\"stream\":true,\"messages\"");
+    assert_ne!(line, endless);
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let endless = endless.clone();
+            std::thread::spawn(move || curl_until_it_ends(&endless))
+        })
+        .collect();
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    child.kill().expect("killed");
+    child.wait().expect("it ends");
+    for client in clients {
+        client.join().expect("it hears that the server is gone");
+    }
+    let (mut child, _home) = start();
+    let line = started(&mut child).pop().expect("a curl");
+    assert_eq!(content(&curl(&line)), first);
+    child.kill().expect("killed");
+    child.wait().expect("it ends");
 }
 
 #[test]

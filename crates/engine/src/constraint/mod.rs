@@ -60,13 +60,19 @@ pub enum Grammar {
 }
 
 impl Grammar {
-    /// What stands for a JSON text under `schema` (the schema's own text) in a grammar in Lark. The same texts as of
-    /// [`Grammar::JsonSchema`].
+    /// The same texts as a grammar in Lark, to be put together with others. Its first rule is `start`, but for one that was in Lark
+    /// already: that stays as it is.
     ///
     /// # Errors
-    /// If the schema is no JSON, or too large.
-    pub fn json_in_lark(schema: &str) -> Result<String, ConstraintError> {
-        Ok(format!("%json {}", schema::read(schema)?))
+    /// If a schema is no JSON, or too large.
+    pub fn to_lark(&self) -> Result<String, ConstraintError> {
+        Ok(match self {
+            Grammar::JsonSchema(text) => format!("start: %json {}\n", schema::read(text)?),
+            Grammar::JsonObject => format!("start: %json {}\n", schema::any_object()),
+            Grammar::Regex(regex) => format!("start: /{}/\n", regex.replace('/', "\\/")),
+            Grammar::Lark(text) => text.clone(),
+            Grammar::Choice(texts) => lark_choice(texts),
+        })
     }
 }
 

@@ -83,7 +83,7 @@ struct Packed;
 impl IntegerFormat for Packed {
     const BLOCK_COLS: usize = 64;
     const BLOCK_BYTES: usize = HEADER + 2 * GROUP_BYTES;
-    const WIDE: bool = true;
+    const LARGEST: i32 = 255;
     const OFFSET: i32 = 128;
 
     #[inline(always)]

@@ -89,6 +89,7 @@ struct Packed;
 impl IntegerFormat for Packed {
     const BLOCK_COLS: usize = 128;
     const BLOCK_BYTES: usize = HEADER + 4 * plane_bytes(4);
+    const LARGEST: i32 = 28;
     const OFFSET: i32 = 16;
 
     #[inline(always)]

@@ -88,6 +88,7 @@ struct Packed;
 impl IntegerFormat for Packed {
     const BLOCK_COLS: usize = 256;
     const BLOCK_BYTES: usize = HEADER + 8 * GROUP_BYTES;
+    const LARGEST: i32 = 3;
     const SCALES: usize = 2;
     const MINIMA: bool = true;
 

@@ -72,6 +72,7 @@ struct Packed;
 impl IntegerFormat for Packed {
     const BLOCK_COLS: usize = 64;
     const BLOCK_BYTES: usize = HEADER + 2 * GROUP_BYTES;
+    const LARGEST: i32 = 31;
     const OFFSET: i32 = 16;
 
     #[inline(always)]

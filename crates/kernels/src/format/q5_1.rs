@@ -74,6 +74,7 @@ struct Packed;
 impl IntegerFormat for Packed {
     const BLOCK_COLS: usize = 64;
     const BLOCK_BYTES: usize = HEADER + 2 * GROUP_BYTES;
+    const LARGEST: i32 = 31;
     const MINIMA: bool = true;
 
     #[inline(always)]

@@ -83,6 +83,7 @@ struct Packed;
 impl IntegerFormat for Packed {
     const BLOCK_COLS: usize = 256;
     const BLOCK_BYTES: usize = HEADER + 8 * GROUP_BYTES;
+    const LARGEST: i32 = 31;
     const MINIMA: bool = true;
 
     #[inline(always)]

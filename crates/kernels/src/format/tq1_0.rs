@@ -85,6 +85,7 @@ struct Packed;
 impl IntegerFormat for Packed {
     const BLOCK_COLS: usize = 256;
     const BLOCK_BYTES: usize = HEADER + 8 * GROUP_BYTES;
+    const LARGEST: i32 = 2;
     const OFFSET: i32 = 1;
 
     #[inline(always)]

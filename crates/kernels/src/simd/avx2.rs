@@ -29,6 +29,8 @@ impl Simd for Avx2 {
     type I = [__m256i; 2];
     type B = [__m256i; 2];
     const MAX_TILE: usize = 4;
+    // The signs of wide codes decide those of the activations, so the codes must have some.
+    const WIDE_OFFSET: i32 = 128;
     const ROW_TILE: usize = 4;
 
     #[inline(always)]
@@ -236,23 +238,40 @@ impl Simd for Avx2 {
     unsafe fn dot<const WIDE: bool>(self, sum: Self::I, codes: Self::B, with: *const i8) -> Self::I {
         unsafe {
             let with = _mm256_set1_epi32(with.cast::<i32>().read_unaligned());
+            let ones = _mm256_set1_epi16(1);
             if WIDE {
-                // vpmaddubsw would saturate: take even and odd bytes apart and multiply in sixteen bits.
-                let low = _mm256_set1_epi16(0xff);
-                let even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(with));
-                let odd = _mm256_srai_epi16::<8>(with);
+                // vpmaddubsw takes unsigned by signed and saturates: of signed codes the sign goes over to the other side. Two products
+                // of at most 128 * 127 then fit sixteen bits.
+                let middle = _mm256_set1_epi8(-128);
                 let one = |sum, codes| {
-                    let sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_and_si256(codes, low), even));
-                    _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_srli_epi16::<8>(codes), odd))
+                    let codes = _mm256_xor_si256(codes, middle);
+                    let products = _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(with, codes));
+                    _mm256_add_epi32(sum, _mm256_madd_epi16(products, ones))
                 };
                 [one(sum[0], codes[0]), one(sum[1], codes[1])]
             } else {
                 // 2 * 127 * 127 = 32258 fits sixteen bits.
-                let ones = _mm256_set1_epi16(1);
                 let one =
                     |sum, codes| _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, with), ones));
                 [one(sum[0], codes[0]), one(sum[1], codes[1])]
             }
+        }
+    }
+    const HAS_PAIRS: bool = true;
+    #[inline(always)]
+    unsafe fn add_pairs(self, pairs: Self::I, codes: Self::B, with: *const i8) -> Self::I {
+        unsafe {
+            let with = _mm256_set1_epi32(with.cast::<i32>().read_unaligned());
+            let one = |pairs, codes| _mm256_add_epi16(pairs, _mm256_maddubs_epi16(codes, with));
+            [one(pairs[0], codes[0]), one(pairs[1], codes[1])]
+        }
+    }
+    #[inline(always)]
+    fn add_pairs_up(self, sum: Self::I, pairs: Self::I) -> Self::I {
+        unsafe {
+            let ones = _mm256_set1_epi16(1);
+            let one = |sum, pairs| _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
+            [one(sum[0], pairs[0]), one(sum[1], pairs[1])]
         }
     }
 }

@@ -108,10 +108,22 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn byte_shl<const N: i32>(self, a: Self::B) -> Self::B;
     /// Every byte, which must be below 16, replaced by that entry of the table.
     unsafe fn byte_lookup(self, table: *const [u8; 16], a: Self::B) -> Self::B;
-    /// Adds to each lane the dot product of its four unsigned `codes` with the four signed bytes at `with`.
+    /// Adds to each lane the dot product of its four unsigned `codes` with the four signed bytes at `with`, none of which is -128.
     ///
     /// `WIDE` must be true if a code can exceed 127; then every code counts [`Simd::WIDE_OFFSET`] less.
     unsafe fn dot<const WIDE: bool>(self, sum: Self::I, codes: Self::B, with: *const i8) -> Self::I;
+
+    /// Whether there is [`Simd::add_pairs`]: where a dot product is made of steps, of which some can be taken for several at once.
+    const HAS_PAIRS: bool = false;
+    /// The first half of a [`Simd::dot`]: adds to the two halves of each lane, of sixteen bits, what two codes give. The caller answers
+    /// for no sum that leaves them.
+    unsafe fn add_pairs(self, _pairs: Self::I, _codes: Self::B, _with: *const i8) -> Self::I {
+        unreachable!()
+    }
+    /// The second half: adds the two halves of each lane of `pairs` to `sum`.
+    fn add_pairs_up(self, _sum: Self::I, _pairs: Self::I) -> Self::I {
+        unreachable!()
+    }
 }
 
 /// Reads `n` floats, at most sixteen; the other lanes are 0.

@@ -103,7 +103,7 @@ impl Kernel for Everything {
 
         let all: Vec<u8> = (0..64).map(|i| [0, 255, 128, 127][i % 4]).chain(all).collect();
         for i in 0..all.len() - 64 {
-            for with in [[-127, 127, -127, 127], [127; 4], [-127; 4], [-128; 4], [1, -2, 3, i as i8]] {
+            for with in [[-127, 127, -127, 127], [127; 4], [-127; 4], [1, -2, 3, (i as i8).max(-127)]] {
                 let mut lanes = [0f32; LANES];
                 // SAFETY: 64 bytes, four activations, sixteen numbers. Sums are exact in `f32`.
                 unsafe {
@@ -118,6 +118,19 @@ impl Kernel for Everything {
                         s.int_to_float(s.dot::<false>(s.int_splat(-1000), codes, with.as_ptr())),
                     );
                     out.push(("dot", lanes.map(f32::to_bits).to_vec()));
+                    let codes = s.byte_and(codes, s.byte_splat(15));
+                    let (mut pairs, mut sum) = (s.int_splat(0), s.int_splat(7));
+                    for _ in 0..8 {
+                        match S::HAS_PAIRS {
+                            true => pairs = s.add_pairs(pairs, codes, with.as_ptr()),
+                            false => sum = s.dot::<false>(sum, codes, with.as_ptr()),
+                        }
+                    }
+                    if S::HAS_PAIRS {
+                        sum = s.add_pairs_up(sum, pairs);
+                    }
+                    s.store(lanes.as_mut_ptr(), s.int_to_float(sum));
+                    out.push(("pairs of products", lanes.map(f32::to_bits).to_vec()));
                 }
             }
         }

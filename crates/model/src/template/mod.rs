@@ -100,6 +100,11 @@ impl ChatTemplate {
         self.default.contains(text) || self.tool_use.as_ref().is_some_and(|source| source.contains(text))
     }
 
+    /// The text of the template that writes conversations with tools.
+    pub fn tool_source(&self) -> &str {
+        self.tool_use.as_ref().unwrap_or(&self.default)
+    }
+
     /// Prints values that are not strings as `literals` has it, instead of as Python does.
     #[must_use]
     pub fn with_literals(self, literals: Literals) -> ChatTemplate {

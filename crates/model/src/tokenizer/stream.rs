@@ -10,6 +10,8 @@ use super::Tokenizer;
 pub struct StreamDecoder<T: Deref<Target = Tokenizer>> {
     tokenizer: T,
     skip_special: bool,
+    /// Control tokens that are shown nevertheless.
+    shown: Vec<u32>,
     /// Nothing has been shown yet, so a leading space may still be the one the tokenizer put there.
     at_start: bool,
     utf8: Utf8,
@@ -18,13 +20,20 @@ pub struct StreamDecoder<T: Deref<Target = Tokenizer>> {
 impl<T: Deref<Target = Tokenizer>> StreamDecoder<T> {
     /// A decoder for what follows `context`.
     pub(super) fn new(tokenizer: T, context: &[u32], skip_special: bool) -> StreamDecoder<T> {
-        let mut decoder = StreamDecoder { tokenizer, skip_special, at_start: true, utf8: Utf8::new() };
+        let mut decoder = StreamDecoder { tokenizer, skip_special, shown: vec![], at_start: true, utf8: Utf8::new() };
         let mut unseen = String::new();
         for &id in context {
             decoder.push_to(id, &mut unseen);
             unseen.clear();
         }
         decoder
+    }
+
+    /// Lets it show these control tokens from now on, also where it leaves out the others.
+    #[must_use]
+    pub fn showing(mut self, ids: Vec<u32>) -> StreamDecoder<T> {
+        self.shown = ids;
+        self
     }
 
     /// Takes the next id; the text that is now certain, possibly empty.
@@ -38,7 +47,7 @@ impl<T: Deref<Target = Tokenizer>> StreamDecoder<T> {
     pub fn push_to(&mut self, id: u32, text: &mut String) {
         let tokenizer = &*self.tokenizer;
         if tokenizer.is_special(id) {
-            if !self.skip_special {
+            if !self.skip_special || self.shown.contains(&id) {
                 self.utf8.append(tokenizer.bytes.of(id), text);
                 self.at_start = false;
             }

@@ -136,6 +136,9 @@ fn a_stream_shows_no_half_character_and_keeps_the_space_before_an_answer() {
     assert_eq!(answer.push(the), "the");
     let mut answer = tokenizer.shared_decoder_after(&[1, the], true);
     assert_eq!(answer.push(the), " the");
+    // Control tokens are left out but for those that are to be shown.
+    let mut answer = tokenizer.shared_decoder_after(&[1, the], true).showing(vec![1]);
+    assert_eq!([2, 1, the].map(|id| answer.push(id)), ["", "<s>", " the"]);
     // A character that the prompt began is finished in the answer.
     let mut answer = tokenizer.shared_decoder_after(&[the, byte(0xC3)], true);
     assert_eq!(answer.push(byte(0xA9)), "é");

@@ -6,8 +6,10 @@ use utoipa::ToSchema;
 use whit_engine::Grammar;
 
 use super::logprobs::ChatLogprobs;
+use super::tools;
 use super::{
-    ApiError, Fields, Finish, ResponseFormat, SamplingFields, StreamOptions, Usage, format, messages, read_stream,
+    ApiError, CallDelta, Fields, Finish, Offer, ResponseFormat, SamplingFields, StreamOptions, Usage, format, messages,
+    read_stream,
 };
 
 /// A conversation to continue.
@@ -42,6 +44,9 @@ pub struct ChatRequest {
     /// The shape the answer must have.
     #[schema(value_type = Option<ResponseFormat>)]
     pub response_format: Option<Grammar>,
+    /// What the model may call, if anything.
+    #[schema(ignore)]
+    pub offer: Option<Offer>,
     /// How tokens are chosen.
     #[schema(ignore)]
     pub sampling: SamplingFields,
@@ -133,26 +138,18 @@ impl ChatRequest {
                 Some(other) => return Err(fields.wrong("chat_template_kwargs", &other, "an object")),
             },
             response_format: format::read(fields)?,
+            offer: tools::read(fields)?,
             sampling: SamplingFields::read(fields)?,
         };
-        read_tools(fields)?;
+        if request.offer.is_some() && matches!(request.response_format, Some(Grammar::Lark(_))) {
+            let why = "a grammar in Lark does not go with tools; leave out one of the two";
+            return Err(ApiError::unsupported("response_format", why));
+        }
         accept_what_asks_nothing(fields)?;
         fields.accept_only("modalities", |value| value == &json!(["text"]), "whit answers in text")?;
         all.finish()?;
         Ok(request)
     }
-}
-
-/// Where tools are offered to the model: here their definitions will join the template and their grammar the request.
-fn read_tools(fields: &mut Fields) -> Result<(), ApiError> {
-    let nothing = |value: &Value| value == &json!([]);
-    fields.accept_only("tools", nothing, "this server does not call tools yet; leave it out")?;
-    fields.accept_only("tool_choice", |value| value == "none", "without tools there is nothing to choose")?;
-    fields.accept_only("parallel_tool_calls", |_| false, "without tools there is nothing to call")?;
-    for name in ["functions", "function_call"] {
-        fields.accept_only(name, |_| false, "it is an older name for tools")?;
-    }
-    Ok(())
 }
 
 /// Takes fields whose usual values ask for nothing that whit would have to do.
@@ -201,11 +198,15 @@ pub struct ChatChoice {
 pub struct ChatAnswer {
     /// Always `assistant`.
     pub role: &'static str,
-    /// The text.
-    pub content: String,
+    /// The text; null where there are only calls.
+    pub content: Option<String>,
     /// What came before it between `<think>` and `</think>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_content: Option<String>,
+    /// Calls of tools.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub tool_calls: Vec<CallDelta>,
     /// Always null.
     #[schema(value_type = Option<String>)]
     pub refusal: (),
@@ -255,6 +256,10 @@ pub struct ChatDelta<'a> {
     /// Text of the thinking.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_content: Option<&'a str>,
+    /// Calls of tools.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    pub tool_calls: &'a [CallDelta],
 }
 
 #[cfg(test)]
@@ -271,7 +276,8 @@ mod tests {
         for (fields, param) in [
             (r#", "mirostat": 2"#, "mirostat"),
             (r#", "response_format": {"type": "xml"}"#, "response_format.type"),
-            (r#", "tools": [{"type": "function"}]"#, "tools"),
+            (r#", "tools": [{"type": "function"}]"#, "tools[0].function"),
+            (r#", "tool_choice": "auto""#, "tool_choice"),
             (r#", "store": true"#, "store"),
             (r#", "stream_options": {"include_usage": true}"#, "stream_options"),
             (r#", "top_logprobs": 2"#, "top_logprobs"),

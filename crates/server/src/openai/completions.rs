@@ -54,7 +54,7 @@ pub enum Prompt {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "only its schema is used")]
-enum PromptSchema {
+pub(super) enum PromptSchema {
     Text(String),
     Texts(Vec<String>),
     Tokens(Vec<u32>),
@@ -71,7 +71,7 @@ impl CompletionRequest {
         let (stream, stream_options) = read_stream(fields)?;
         let request = CompletionRequest {
             model: read_model(fields)?,
-            prompts: read_prompts(fields)?,
+            prompts: read_prompts(fields, "prompt", MOST_PROMPTS)?,
             stream,
             stream_options,
             max_tokens: fields.count("max_tokens", 1..=usize::MAX)?,
@@ -90,25 +90,26 @@ impl CompletionRequest {
     }
 }
 
-fn read_prompts(fields: &mut Fields) -> Result<Vec<Prompt>, ApiError> {
-    const WANTED: &str = "a string, a list of token ids, or a list of up to 256 of either";
-    let path = fields.path("prompt");
-    let items = match fields.value("prompt") {
-        None => return Err(fields.missing("prompt", "give a text to continue")),
+/// Takes a text, the ids of one, or a list of at `most` so many of either.
+pub(super) fn read_prompts(fields: &mut Fields, name: &str, most: usize) -> Result<Vec<Prompt>, ApiError> {
+    let wanted = format!("a string, a list of token ids, or a list of up to {most} of either");
+    let path = fields.path(name);
+    let items = match fields.value(name) {
+        None => return Err(fields.missing(name, "give a text")),
         Some(Value::String(text)) => return Ok(vec![Prompt::Text(text)]),
         Some(Value::Array(items)) if !items.is_empty() => items,
-        Some(other) => return Err(fields.wrong("prompt", &other, WANTED)),
+        Some(other) => return Err(fields.wrong(name, &other, &wanted)),
     };
     if items.iter().all(Value::is_number) {
         return Ok(vec![Prompt::Tokens(token_ids(&items, &path)?)]);
     }
-    if items.len() > MOST_PROMPTS {
-        return Err(fields.wrong("prompt", &Value::Array(items), WANTED));
+    if items.len() > most {
+        return Err(fields.wrong(name, &Value::Array(items), &wanted));
     }
     let prompts = items.into_iter().map(|item| match item {
         Value::String(text) => Ok(Prompt::Text(text)),
         Value::Array(ids) => Ok(Prompt::Tokens(token_ids(&ids, &path)?)),
-        other => Err(fields.wrong("prompt", &other, WANTED)),
+        other => Err(fields.wrong(name, &other, &wanted)),
     });
     prompts.collect()
 }

@@ -5,6 +5,7 @@
 
 pub mod chat;
 pub mod completions;
+pub mod embeddings;
 mod error;
 mod fields;
 mod format;
@@ -13,12 +14,14 @@ mod messages;
 pub mod models;
 mod sampling;
 pub mod tokens;
+mod tools;
 mod usage;
 
 pub use error::{ApiError, ErrorBody, ErrorObject};
 pub use fields::Fields;
 pub use format::ResponseFormat;
 pub use sampling::{OneOrMany, SamplingFields};
+pub use tools::{CallDelta, FunctionDelta, Offer, ToolChoiceSchema, ToolDefinition, ToolFields};
 pub use usage::{CompletionTokensDetails, PromptTokensDetails, Usage};
 
 use serde::Serialize;
@@ -33,6 +36,8 @@ pub enum Finish {
     Stop,
     /// As long as it was allowed to be, or the context is full.
     Length,
+    /// It calls tools.
+    ToolCalls,
 }
 
 impl From<FinishReason> for Finish {

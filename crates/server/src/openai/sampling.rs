@@ -51,6 +51,9 @@ pub struct SamplingFields {
     pub stop: Option<Vec<String>>,
     /// Goes on after tokens that end an answer, up to the longest answer allowed.
     pub ignore_eos: Option<bool>,
+    /// Seconds after which the answer ends with what there is of it, waiting included.
+    #[schema(minimum = 0.001, maximum = 86400)]
+    pub timeout: Option<f32>,
     /// Answers to give.
     #[schema(minimum = 1, maximum = 128)]
     pub n: Option<usize>,
@@ -87,6 +90,7 @@ impl SamplingFields {
             logit_bias: read_bias(fields)?,
             stop: read_stop(fields)?,
             ignore_eos: fields.boolean("ignore_eos")?,
+            timeout: fields.number("timeout", 0.001..=86_400.0)?,
             n: fields.count("n", 1..=128)?,
             user: fields.string("user")?,
         })

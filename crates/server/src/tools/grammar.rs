@@ -46,7 +46,8 @@ impl std::error::Error for GrammarError {}
 impl Syntax {
     /// The grammar that holds an answer to `choice`, for llguidance: where calls are required they fit the tools'
     /// parameters; where the model decides there is text, and should a call begin it is of a tool that is offered, and
-    /// the arguments of strict ones fit. `None` where nothing is to be held: without calls, or without strict tools.
+    /// the arguments of strict ones fit. `None` where nothing is to be held: without calls, or without strict tools where
+    /// several calls may come.
     ///
     /// `parallel` allows several calls, in syntaxes that have them. `token` has the token that is a marker
     /// ([`markers`](Syntax::markers)) as a whole, where the vocabulary has one. Properties that a schema neither names
@@ -66,7 +67,8 @@ impl Syntax {
         let auto = *choice == ToolChoice::Auto;
         let callable: Vec<&Tool> = match choice {
             ToolChoice::None => return Ok(None),
-            ToolChoice::Auto if !tools.iter().any(|tool| tool.strict) => return Ok(None),
+            ToolChoice::Auto if tools.is_empty() => return Ok(None),
+            ToolChoice::Auto if parallel && !tools.iter().any(|tool| tool.strict) => return Ok(None),
             ToolChoice::Auto | ToolChoice::Required => tools.iter().collect(),
             ToolChoice::Named(name) => match tools.iter().find(|tool| tool.name == *name) {
                 Some(tool) => vec![tool],

@@ -18,7 +18,7 @@ const MAX_DEPTH: usize = 127;
 
 /// Reads one value (RFC 8259), beginning with its first character, and passes it on. What models get wrong and what
 /// has one meaning only is mended: control characters in a string are escaped, half a surrogate pair becomes U+FFFD.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct JsonValue {
     /// The containers that are open: whether each is an object.
     objects: Vec<bool>,

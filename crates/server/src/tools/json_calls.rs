@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Reads an object, or a list of them, from the first character on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct JsonCalls {
     call: JsonCall,
     state: State,
@@ -57,7 +57,7 @@ impl JsonCalls {
 }
 
 /// Reads the object of one call, behind its `{`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct JsonCall {
     offer: Arc<Offer>,
     name: Option<String>,

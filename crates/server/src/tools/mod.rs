@@ -207,6 +207,19 @@ impl Syntax {
         self.instructions.map(|instructions| instructions(tools))
     }
 
+    /// Whether the model's template speaks of tools itself; if not, there are [`instructions`](Syntax::instructions).
+    pub fn is_in_template(&self) -> bool {
+        self.instructions.is_none()
+    }
+
+    /// Whether the model's template takes this identifier of a call.
+    pub fn takes_id(&self, id: &str) -> bool {
+        match self.ids {
+            Ids::Long => true,
+            Ids::Nine => id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+        }
+    }
+
     /// An identifier for a call, out of random bits of the caller's, that the model's template accepts.
     pub fn call_id(&self, mut random: u128) -> String {
         const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

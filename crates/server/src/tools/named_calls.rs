@@ -14,7 +14,7 @@ const CALL_ID: &str = "[CALL_ID]";
 pub(super) const MARKERS: [&str; 2] = [ARGS, CALL_ID];
 
 /// Reads one call from its name on; or a list of JSON objects, should one stand there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct NamedCall {
     offer: Arc<Offer>,
     state: State,
@@ -23,7 +23,7 @@ pub(super) struct NamedCall {
     value: JsonValue,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum State {
     Begin,
     Name,

@@ -69,7 +69,7 @@ impl Extend<Event> for Answer {
 }
 
 /// Reads one answer, cut into pieces anywhere.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Parser {
     syntax: &'static Syntax,
     offer: Arc<Offer>,
@@ -89,14 +89,14 @@ pub struct Parser {
     events: Vec<Event>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum State {
     Text,
     Block(Box<Block>),
 }
 
 /// What may be calls, from a marker on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Block {
     calls: Calls,
     /// Its text, from the last call's end on.
@@ -108,7 +108,7 @@ struct Block {
     ended: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Calls {
     Json(JsonCalls),
     Named(NamedCall),
@@ -116,7 +116,7 @@ enum Calls {
 }
 
 /// The tools that a model was offered, as far as reading its calls asks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Offer {
     /// Every tool's name, and the names of its parameters in order.
     tools: Vec<(String, Vec<String>)>,
@@ -141,7 +141,7 @@ impl Offer {
 #[derive(Debug, Default)]
 pub(super) struct Signals(Vec<Signal>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Signal {
     Start(String),
     Arguments(String),

@@ -14,7 +14,7 @@ use super::{
 const MAX_DEPTH: usize = 127;
 
 /// Reads a list of calls, or one call, from the first character on; or JSON, should it stand there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct PythonCalls {
     offer: Arc<Offer>,
     list: bool,
@@ -31,7 +31,7 @@ pub(super) struct PythonCalls {
     out: String,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Container {
     /// What ends it.
     close: char,
@@ -40,7 +40,7 @@ struct Container {
     key: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum State {
     Begin,
     /// Behind the list's `[`.
