@@ -267,7 +267,7 @@ async fn required_call(server: &Server, case: &Case, seed: usize, max_tokens: us
     };
     let tools: Vec<Value> = case.tools.iter().map(definition).collect();
     let fields = json!({"tools": tools, "tool_choice": "required", "temperature": 1.5, "top_p": 1, "seed": seed,
-        "max_tokens": max_tokens, "parallel_tool_calls": seed % 2 == 0, "logit_bias": {quote: 4},
+        "max_tokens": max_tokens, "parallel_tool_calls": seed.is_multiple_of(2), "logit_bias": {quote: 4},
         "chat_template_kwargs": {"enable_thinking": false}});
     let answer = server.chat("Do what must be done.", fields).await.ok();
     let choice = &answer["choices"][0];
