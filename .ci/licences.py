@@ -43,7 +43,7 @@ def satisfied(expression):
     return any_of()
 
 
-metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--format-version", "1", "--locked"]))
+metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--format-version", "1", "--locked", "--all-features"]))
 refused = [
     f"{package['name']} {package['version']}: {package['license'] or 'no licence named'}"
     for package in metadata["packages"]

@@ -21,6 +21,7 @@ use crate::fleet::{Fleet, Loader};
 use crate::metrics::Metrics;
 use crate::openai::ApiError;
 use crate::run::Call;
+use crate::span::RequestSpan;
 use crate::stop::Stop;
 use crate::trace::{self, RequestId};
 use crate::{ServerError, chat, completions, embeddings, health, models, openapi, tokens};
@@ -86,9 +87,10 @@ impl App {
         }
         let request_id = request.extensions().get::<RequestId>().cloned();
         let request_id = request_id.unwrap_or_else(|| RequestId(crate::ids::unique()));
+        let span = request.extensions().get::<RequestSpan>().cloned().unwrap_or_default();
         let key = request.headers().get(AUTHORIZATION).cloned();
         let body = self.limits.body(request).await?;
-        Ok((Call { open, request_id, received, key }, body))
+        Ok((Call { open, request_id, span, received, key }, body))
     }
 }
 

@@ -123,6 +123,9 @@ impl Choice {
                 said
             }
         };
+        if let Some(finish) = finish {
+            run.ended(finish);
+        }
         let tokenizer = &run.lease.service().tokenizer;
         let logprobs = self.alignment.as_mut().map(|alignment| {
             let tokens = alignment.push(tokenizer, delta.logprobs, &delta.text, is_cut);

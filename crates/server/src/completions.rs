@@ -74,9 +74,12 @@ struct Answering {
 
 impl Answering {
     /// What a step brought, as a client is told it.
-    fn take(&mut self, run: &Run, delta: Delta) -> CompletionChoice<'static> {
+    fn take(&mut self, run: &mut Run, delta: Delta) -> CompletionChoice<'static> {
         let Delta { choice: index, text, logprobs, end, .. } = delta;
         let finish_reason = end.and_then(Result::ok).map(|(reason, _)| Finish::from(reason));
+        if let Some(finish) = finish_reason {
+            run.ended(finish);
+        }
         let tokenizer = &run.lease.service().tokenizer;
         let is_cut = finish_reason == Some(Finish::Length);
         let logprobs = self.choices[index].as_mut().map(|alignment| {

@@ -30,6 +30,7 @@ mod serve;
 mod service;
 mod shape;
 mod size;
+mod span;
 mod sse;
 mod stop;
 mod thinking;

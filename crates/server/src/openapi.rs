@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use serde_json::Value;
+use serde_json::{Value, json as value};
 use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr};
@@ -77,5 +77,39 @@ pub async fn document(State(app): State<Arc<App>>) -> Response {
             model.enum_values = Some(names.clone());
         }
     }
+    let mut document = serde_json::to_value(&document).unwrap_or_default();
+    let paths = document["paths"].as_object_mut();
+    let streams = paths.into_iter().flat_map(|paths| paths.values_mut());
+    for chunk in streams.filter_map(|path| path.pointer_mut(STREAM)) {
+        *chunk = event(chunk.take());
+    }
+    for (name, mut example) in examples() {
+        example["model"] = names.first().cloned().unwrap_or_default();
+        document["components"]["schemas"][name]["examples"] = value!([example]);
+    }
+    // A text or a conversation.
+    document["components"]["schemas"]["TokenizeRequest"]["anyOf"] =
+        value!([{"required": ["prompt"]}, {"required": ["messages"]}]);
     json(&document)
+}
+
+/// Requests that every server answers, for people to read and for programs to vary; the model's name goes with them.
+fn examples() -> [(&'static str, Value); 5] {
+    [
+        ("ChatRequest", value!({"messages": [{"role": "user", "content": "Hello"}]})),
+        ("CompletionRequest", value!({"prompt": "Once upon a time", "max_tokens": 16})),
+        ("EmbeddingRequest", value!({"input": ["Once upon a time", "There was"]})),
+        ("TokenizeRequest", value!({"prompt": "Once upon a time"})),
+        ("DetokenizeRequest", value!({"tokens": [1, 2, 3]})),
+    ]
+}
+
+/// Where a path has the schema of its stream.
+const STREAM: &str = "/post/responses/200/content/text~1event-stream/schema";
+
+/// A server-sent event whose data is one `chunk`, or says that there is no more: the schema of a stream is that of its events.
+fn event(chunk: Value) -> Value {
+    let text = value!({"type": "string", "contentMediaType": "application/json", "contentSchema": chunk});
+    let data = value!({"anyOf": [text, {"const": "[DONE]"}]});
+    value!({"type": "object", "required": ["data"], "properties": {"data": data}})
 }

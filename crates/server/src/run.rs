@@ -8,9 +8,10 @@ use whit_engine::{Constraint, Grammar, Request};
 
 use crate::config::Limits;
 use crate::fleet::Lease;
-use crate::openai::{ApiError, SamplingFields, Usage};
+use crate::openai::{ApiError, Finish, SamplingFields, Usage};
 use crate::service::{Answer, Delta, Service, Submission, SubmitError};
 use crate::shape;
+use crate::span::RequestSpan;
 use crate::stop::Open;
 use crate::trace::{Record, RequestId};
 
@@ -68,6 +69,8 @@ pub struct Call {
     pub open: Open,
     /// Its id.
     pub request_id: RequestId,
+    /// What is told of it.
+    pub span: RequestSpan,
     /// When it came in.
     pub received: Instant,
     /// The key that it came with.
@@ -155,15 +158,23 @@ impl Run {
         limits: &Limits,
     ) -> Result<Run, ApiError> {
         let client = call.client(sampling.user.as_deref());
-        let Call { open, request_id, received, .. } = call;
+        let Call { open, request_id, span, received, .. } = call;
         let asked = sampling.timeout.map(Duration::from_secs_f32);
         let deadline = received + asked.unwrap_or(limits.answer_timeout).min(limits.answer_timeout);
         let open_choices = requests.len();
         let terms = Terms { client, deadline, received, stream };
         let answer = terms.submit(&lease, requests)?;
         let (model, user) = (lease.name().to_owned(), sampling.user.clone());
-        let (usage, is_complete) = (Usage::default(), false);
-        let record = Record { request_id: request_id.0, model, user, received, usage, is_complete };
+        let record = Record {
+            request_id: request_id.0,
+            model,
+            user,
+            received,
+            usage: Usage::default(),
+            finish_reasons: vec![],
+            is_complete: false,
+            span,
+        };
         let choices_per_prompt = sampling.choices();
         Ok(Run { answer, lease, terms, record, open_choices, choices_per_prompt, counted: vec![], _open: open })
     }
@@ -198,6 +209,11 @@ impl Run {
     /// Counts tokens of thinking among those of the answer.
     pub fn thought(&mut self, tokens: usize) {
         self.record.usage.completion_tokens_details.get_or_insert_default().reasoning_tokens += tokens;
+    }
+
+    /// Notes what a client is told of a choice's end.
+    pub fn ended(&mut self, finish: Finish) {
+        self.record.finish_reasons.push(finish);
     }
 
     /// Whether all choices are over.
@@ -244,6 +260,7 @@ mod tests {
         let call = |key: &'static str| Call {
             open: crate::Stop::default().begin().unwrap(),
             request_id: RequestId(String::new()),
+            span: RequestSpan::default(),
             received: Instant::now(),
             key: Some(HeaderValue::from_static(key)),
         };

@@ -1,4 +1,4 @@
-//! Every request has an id, which is in its answer and in the log.
+//! Every request has an id, which is in its answer and in the log, and a span that tells the same to whoever traces requests.
 
 use std::time::Instant;
 
@@ -9,7 +9,8 @@ use http::{HeaderName, HeaderValue};
 use tracing::{debug, info, warn};
 
 use crate::ids;
-use crate::openai::Usage;
+use crate::openai::{Finish, Usage};
+use crate::span::RequestSpan;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -26,8 +27,11 @@ pub async fn trace(mut request: Request, next: Next) -> Response {
     let given = request.headers().get(&X_REQUEST_ID).and_then(|value| value.to_str().ok());
     let id = given.filter(|id| !id.is_empty() && id.len() <= LONGEST_ID).map_or_else(ids::unique, str::to_owned);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let span = RequestSpan::begin(&request, &id);
     request.extensions_mut().insert(RequestId(id.clone()));
+    request.extensions_mut().insert(span.clone());
     let mut response = next.run(request).await;
+    span.answered(response.status());
     let (status, seconds) = (response.status().as_u16(), begun.elapsed().as_secs_f64());
     match status {
         500.. => warn!(request_id = id, %method, path, status, seconds, "request"),
@@ -53,13 +57,19 @@ pub struct Record {
     pub received: Instant,
     /// What it took so far.
     pub usage: Usage,
+    /// Why its choices ended, in the order in which they did.
+    pub finish_reasons: Vec<Finish>,
     /// Set when all has been said; else the client went away.
     pub is_complete: bool,
+    /// The request's span, which lives as long as this.
+    pub span: RequestSpan,
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
+        self.span.called(self);
         let (usage, seconds) = (&self.usage, self.received.elapsed().as_secs_f64());
+        let finish_reasons: Vec<&str> = self.finish_reasons.iter().map(|reason| reason.as_str()).collect();
         info!(
             request_id = self.request_id,
             model = self.model,
@@ -67,6 +77,7 @@ impl Drop for Record {
             prompt_tokens = usage.prompt_tokens,
             cached_tokens = usage.prompt_tokens_details.cached_tokens,
             completion_tokens = usage.completion_tokens,
+            finish_reasons = finish_reasons.join(","),
             seconds,
             "{}",
             if self.is_complete { "answered" } else { "given up" }

@@ -15,6 +15,8 @@ mod process;
 mod progress;
 mod sampling;
 mod stats;
+#[cfg(feature = "otel")]
+mod telemetry;
 
 use std::process::ExitCode;
 

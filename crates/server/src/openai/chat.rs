@@ -18,7 +18,7 @@ pub struct ChatRequest {
     /// Which model answers.
     pub model: String,
     /// The conversation so far.
-    #[schema(value_type = Vec<Message>, min_items = 1, max_items = 4096)]
+    #[schema(value_type = Vec<messages::Message>, min_items = 1, max_items = 4096)]
     pub messages: Vec<Value>,
     /// Whether to send the answer as it is made, as server-sent events.
     #[schema(value_type = Option<bool>, required = false)]
@@ -52,58 +52,6 @@ pub struct ChatRequest {
     pub sampling: SamplingFields,
 }
 
-/// One message, for the schema; [`messages`] reads it.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "only its schema is used")]
-pub(super) struct Message {
-    /// Who says it: `system`, `developer`, `user`, `assistant` or `tool`.
-    role: Role,
-    /// The text, or parts of it.
-    content: Option<Content>,
-    /// Who in particular.
-    name: Option<String>,
-    /// What an assistant thought before it said this.
-    reasoning_content: Option<String>,
-    /// Calls that an assistant made.
-    #[schema(value_type = Option<Vec<Object>>)]
-    tool_calls: Option<Vec<Value>>,
-    /// Which call a tool's message is the result of.
-    tool_call_id: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[allow(dead_code, reason = "only its schema is used")]
-enum Role {
-    System,
-    Developer,
-    User,
-    Assistant,
-    Tool,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-#[allow(dead_code, reason = "only its schema is used")]
-enum Content {
-    Text(String),
-    Parts(Vec<TextPart>),
-}
-
-#[derive(Serialize, ToSchema)]
-#[allow(dead_code, reason = "only its schema is used")]
-struct TextPart {
-    r#type: TextPartType,
-    text: String,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[allow(dead_code, reason = "only its schema is used")]
-enum TextPartType {
-    Text,
-}
-
 impl ChatRequest {
     /// Reads a request.
     ///
@@ -114,7 +62,7 @@ impl ChatRequest {
         let (stream, stream_options) = read_stream(fields)?;
         let logprobs = fields.boolean("logprobs")?.unwrap_or(false);
         let top_logprobs = fields.count("top_logprobs", 0..=20)?;
-        if top_logprobs.is_some() && !logprobs {
+        if top_logprobs.is_some_and(|most| most > 0) && !logprobs {
             return Err(ApiError::invalid("top_logprobs goes with \"logprobs\": true").param("top_logprobs"));
         }
         let max_tokens = fields.count("max_tokens", 1..=usize::MAX)?;

@@ -1,6 +1,8 @@
 //! The messages of a conversation, checked and brought into the form that chat templates expect.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use super::{ApiError, Fields};
 
@@ -9,6 +11,109 @@ const ROLES: [&str; 5] = ["system", "developer", "user", "assistant", "tool"];
 
 /// Most messages of one conversation: a template goes through them several times.
 const MOST_MESSAGES: usize = 4096;
+
+/// One message, for the schema; [`read`] reads it.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "role", rename_all = "snake_case")]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(super) enum Message {
+    /// What holds for the whole conversation.
+    System {
+        /// The text.
+        content: Content,
+        /// Who in particular.
+        name: Option<String>,
+    },
+    /// The same; a system message for models that know no other.
+    Developer {
+        /// The text.
+        content: Content,
+        /// Who in particular.
+        name: Option<String>,
+    },
+    /// What a person says.
+    User {
+        /// The text.
+        content: Content,
+        /// Who in particular.
+        name: Option<String>,
+    },
+    /// What the model said.
+    Assistant {
+        /// The text; without calls there must be one.
+        content: Option<Content>,
+        /// Who in particular.
+        name: Option<String>,
+        /// What it thought before it said this.
+        reasoning_content: Option<String>,
+        /// What it called.
+        tool_calls: Option<Vec<MessageCall>>,
+    },
+    /// What came of a call.
+    Tool {
+        /// The text.
+        content: Content,
+        /// Which call.
+        tool_call_id: String,
+        /// Which function.
+        name: Option<String>,
+    },
+}
+
+/// A text, or parts of it, for the schema.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(super) enum Content {
+    /// The text.
+    Text(String),
+    /// Each on a line of its own.
+    Parts(Vec<TextPart>),
+}
+
+/// A part of a text, for the schema.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(super) enum TextPart {
+    /// A text.
+    Text {
+        /// The text.
+        text: String,
+    },
+}
+
+/// A call that an earlier answer made, for the schema.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(super) struct MessageCall {
+    /// As the answer had it.
+    id: String,
+    /// What was called.
+    function: MessageFunction,
+    /// `function`.
+    #[schema(value_type = Option<FunctionType>)]
+    r#type: Option<FunctionType>,
+}
+
+/// The one thing that can be called, for the schema.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(super) enum FunctionType {
+    /// A function.
+    Function,
+}
+
+/// A function that was called, for the schema.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(super) struct MessageFunction {
+    /// Its name.
+    name: String,
+    /// JSON.
+    arguments: Option<String>,
+}
 
 /// Takes `messages`: objects with a `role`, `content` as one text, and for tools their calls and ids. Arguments of calls are parsed,
 /// as templates print them.

@@ -40,6 +40,17 @@ pub enum Finish {
     ToolCalls,
 }
 
+impl Finish {
+    /// As answers say it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Finish::Stop => "stop",
+            Finish::Length => "length",
+            Finish::ToolCalls => "tool_calls",
+        }
+    }
+}
+
 impl From<FinishReason> for Finish {
     fn from(reason: FinishReason) -> Finish {
         match reason {

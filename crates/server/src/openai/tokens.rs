@@ -16,7 +16,7 @@ pub struct TokenizeRequest {
     /// The text; either this or `messages`.
     pub prompt: Option<String>,
     /// The conversation; either this or `prompt`.
-    #[schema(value_type = Option<Vec<super::chat::Message>>, min_items = 1, max_items = 4096)]
+    #[schema(value_type = Option<Vec<messages::Message>>, min_items = 1, max_items = 4096)]
     pub messages: Option<Vec<Value>>,
     /// Whether a text begins and ends as the model's texts do.
     #[schema(value_type = Option<bool>, required = false)]

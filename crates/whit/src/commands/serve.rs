@@ -103,6 +103,8 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     log_to_stderr(args.log);
+    #[cfg(feature = "otel")]
+    let _telemetry = crate::telemetry::Telemetry::from_environment()?;
     interrupt::leave_first();
     Ok(whit_server::serve(&config, Arc::new(loader), |started| say_started(&config, started))?)
 }
@@ -251,11 +253,21 @@ fn say_started(config: &Config, started: &Started) {
         }
     };
     let certificate = match &config.tls {
-        Some(tls) => format!(" --cacert {}", tls.certificate.display()),
+        Some(tls) => format!(" --cacert {}", shell_word(&tls.certificate.to_string_lossy())),
         None => String::new(),
     };
     let key = if config.api_keys.is_empty() { "" } else { " -H 'Authorization: Bearer KEY'" };
-    anstream::println!("curl {url}/v1/{path}{certificate}{key} -H 'Content-Type: application/json' -d '{body}'");
+    let (url, body) = (shell_word(&format!("{url}/v1/{path}")), shell_word(&body.to_string()));
+    anstream::println!("curl {url}{certificate}{key} -H 'Content-Type: application/json' -d {body}");
+}
+
+/// A word as a shell takes it, quoted if it must be.
+fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:.,_-+@%".contains(c);
+    match word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 #[cfg(test)]
@@ -273,5 +285,16 @@ mod tests {
         assert_eq!(name("hf:Qwen/Qwen3-0.6B@main:Q8_0"), "Qwen/Qwen3-0.6B");
         assert_eq!(name("tiny=models/small.gguf"), "tiny");
         assert_eq!(name("models/a=b.gguf"), "a=b");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_reads_the_words_of_the_curl_as_they_are() {
+        for word in ["http://127.0.0.1:8000/v1", "http://[::1]:8000/v1", r#"{"model":"it's $HOME"}"#, "my cert.pem"] {
+            let script = format!("printf %s {}", shell_word(word));
+            let read = std::process::Command::new("sh").args(["-c", &script]).output().expect("a shell");
+            assert_eq!(String::from_utf8_lossy(&read.stdout), word);
+        }
+        assert_eq!(shell_word("http://127.0.0.1:8000/v1"), "http://127.0.0.1:8000/v1");
     }
 }

@@ -1,0 +1,59 @@
+//! The dashboard of `deploy/` shows what `/metrics` says, and nothing that it does not say.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::{Server, pocket};
+use serde_json::{Value, json};
+
+fn dashboard() -> Value {
+    serde_json::from_str(include_str!("../../../deploy/grafana/whit.json")).expect("valid JSON")
+}
+
+/// All queries of the panels.
+fn queries(dashboard: &Value) -> Vec<&str> {
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().expect("targets"));
+    targets.map(|target| target["expr"].as_str().expect("a query")).collect()
+}
+
+/// The series that a query reads: every word with a colon, which functions and labels have none of.
+fn series(query: &str) -> impl Iterator<Item = &str> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    query.split(move |c| !is_word(c)).filter(|word| word.contains(':'))
+}
+
+#[tokio::test]
+async fn every_series_of_the_dashboard_is_there_and_every_metric_is_on_it() {
+    let server = Server::start(pocket()).await;
+    server.chat("Hello", json!({"max_tokens": 3})).await.ok();
+    let text = server.get("/metrics").await.text();
+    let printed: BTreeSet<&str> = text.lines().filter_map(|line| line.split_once('{')).map(|(name, _)| name).collect();
+    let dashboard = dashboard();
+    let mut read: Vec<&str> = queries(&dashboard).into_iter().flat_map(series).collect();
+    read.extend(series(dashboard["templating"]["list"][1]["definition"].as_str().expect("the models' query")));
+    for name in &read {
+        assert!(printed.contains(name), "{name} is on the dashboard but not in\n{text}");
+    }
+    let metrics: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_whitespace().next()).collect();
+    for metric in metrics {
+        assert!(read.iter().any(|name| name.starts_with(metric)), "{metric} is not on the dashboard");
+    }
+}
+
+#[test]
+fn every_query_asks_the_chosen_data_source_about_the_chosen_models() {
+    let dashboard = dashboard();
+    for query in queries(&dashboard) {
+        assert_eq!(query.matches("{model_name=~\"$model\"}").count(), series(query).count(), "{query}");
+    }
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let chosen = json!({"type": "prometheus", "uid": "${datasource}"});
+    for target in panels.iter().flat_map(|panel| panel["targets"].as_array().expect("targets")) {
+        assert_eq!(target["datasource"], chosen, "{target}");
+    }
+    let ids: BTreeSet<u64> = panels.iter().map(|panel| panel["id"].as_u64().expect("an id")).collect();
+    assert_eq!(ids.len(), panels.len(), "two panels have one id");
+}
