@@ -10,6 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SHAPES = {"135m": "smollm2-135m", "1b": "llama3.2-1b"}
 FORMATS = ["Q4_0", "Q4_K_M", "Q8_0"]
 PACKAGES = ["numpy", "gguf", "llama-cpp-python"]
+# What llama.cpp's server in Python is made of.
+SERVER_PACKAGES = ["llama-cpp-python[server]"]
 
 
 class Failure(Exception):
@@ -50,25 +52,27 @@ def build_whit() -> Path:
     return target_folder() / "release" / "whit"
 
 
-def find_python() -> Path:
-    """The Python that has llama.cpp: WHIT_PEERS_PYTHON, or that of a virtual environment, made where it is missing."""
+def find_python(with_server: bool = False) -> Path:
+    """The Python that has llama.cpp, and its server if wanted: WHIT_PEERS_PYTHON, or that of a virtual environment,
+    made where it is missing."""
+    packages = [*PACKAGES, *(SERVER_PACKAGES if with_server else [])]
     if given := os.environ.get("WHIT_PEERS_PYTHON"):
-        if not has_packages(Path(given)):
-            raise Failure(f"WHIT_PEERS_PYTHON={given} lacks one of {', '.join(PACKAGES)}: install it or unset this")
+        if not has_packages(Path(given), with_server):
+            raise Failure(f"WHIT_PEERS_PYTHON={given} lacks one of {', '.join(packages)}: install it or unset this")
         return Path(given)
     python = own_folder() / "venv" / "bin" / "python"
-    if not has_packages(python):
+    if not has_packages(python, with_server):
         say("installing llama.cpp (built for this machine, some minutes)")
         call([sys.executable, "-m", "venv", python.parent.parent], "the virtual environment cannot be made")
         pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
         # A wheel from elsewhere, or one that pip kept, may be built for another machine.
         pip += ["--no-cache-dir", "--no-binary", "llama-cpp-python"]
-        call([*pip, *PACKAGES], "llama.cpp cannot be installed", {"CMAKE_ARGS": "-DGGML_NATIVE=ON"})
+        call([*pip, *packages], "llama.cpp cannot be installed", {"CMAKE_ARGS": "-DGGML_NATIVE=ON"})
     return python
 
 
-def has_packages(python: Path) -> bool:
-    imports = [python, "-c", "import numpy, gguf, llama_cpp"]
+def has_packages(python: Path, with_server: bool) -> bool:
+    imports = [python, "-c", "import numpy, gguf, llama_cpp" + (", llama_cpp.server.app" if with_server else "")]
     return python.exists() and subprocess.run(imports, capture_output=True).returncode == 0
 
 

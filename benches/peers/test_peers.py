@@ -1,6 +1,8 @@
 """What must hold without measuring anything: `python3 -m unittest discover benches/peers`."""
 
+import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,6 +13,7 @@ from unittest import mock
 
 from measure import DEEP, EIGHT, LLAMA, ONE, WHIT, LlamaBench, Others, Turns, better_settings
 from prepare import Failure, Model
+from serve import TRACE, USERS, Client, Peer, ServeReport, Trace, free_port, serving, values
 from table import Report, prefill_weights
 
 MODEL = Model("llama3.2-1b", "Q4_K_M", Path(os.devnull))
@@ -62,6 +65,88 @@ class AnotherProgram(unittest.TestCase):
     def test_one_that_is_not_there_is_a_sentence(self):
         with self.assertRaisesRegex(Failure, "cannot run /nowhere/llama-bench: No such file"):
             LlamaBench("/nowhere/llama-bench", 2).measure(MODEL, ONE)
+
+
+SERVER = """
+import http.server, json, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self, body):
+        body = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def do_GET(self):
+        self.answer({"data": [{"id": "small"}]})
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.answer({"choices": [{"text": asked["model"]}]})
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+# What `whit bench serve --json` prints, as far as the table needs it.
+SERVED = {
+    "seconds": 2.0, "most_in_flight": 8, "output_tokens": 600, "output_tokens_per_second": 300.0,
+    "prompt_tokens_per_second": 900.0, "answers_of_other_length": 0, "prompts_of_other_length": 0,
+} | {f"{time}_seconds": {"p50": 0.05, "p90": 0.06, "p99": 0.08, "max": 0.1}
+     for time in ("time_to_first_token", "time_per_output_token", "inter_token_latency", "end_to_end")}  # fmt: skip
+
+
+class AServer(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        where = mock.patch("serve.own_folder", lambda: Path(folder.name))
+        where.start()
+        self.addCleanup(where.stop)
+
+    def test_is_there_while_it_is_asked_and_gone_afterwards(self):
+        port = free_port()
+        with serving("fake", [sys.executable, "-c", SERVER, port], port) as url:
+            self.assertEqual(url, f"http://127.0.0.1:{port}")
+        with socket.socket() as connection:
+            self.assertNotEqual(connection.connect_ex(("127.0.0.1", port)), 0)
+
+    def test_that_does_not_start_is_a_sentence(self):
+        with self.assertRaisesRegex(Failure, "fake does not serve: .*: no such model"):
+            with serving("fake", [sys.executable, "-c", "import sys; sys.exit('no such model')"], free_port()):
+                pass
+        with self.assertRaisesRegex(Failure, "cannot run /nowhere/llama-server: No such file"):
+            Peer("/nowhere/llama-server", 2, None).measure(MODEL, USERS)
+
+    def test_may_run_already(self):
+        with tempfile.TemporaryDirectory() as folder:
+            client = Path(folder) / "whit"
+            client.write_text(f"#!/usr/bin/env python3\nimport sys\nprint({json.dumps(json.dumps(SERVED))})\n"
+                              "assert sys.argv[1:4] == ['bench', 'serve', 'http://far:1'], sys.argv\n"
+                              "assert ('--trace' in sys.argv) != ('--concurrency' in sys.argv), sys.argv\n")  # fmt: skip
+            client.chmod(0o755)
+            peer = Peer("far=http://far:1", 2, Client(client, Trace(Path("t.csv"), 5, "1/8", "1")))
+            self.assertEqual(peer.name, "far")
+            for run in (USERS, TRACE):
+                self.assertEqual(peer.measure(MODEL, run)["time_to_first_token_seconds p99"], 80.0)
+
+
+class TheServersTable(unittest.TestCase):
+    def test_gives_ratios_and_says_whether_the_target_is_met(self):
+        probes = [{"bandwidth": 50e9, "peak": 1e12}] * 2
+        llama = SERVED | {"output_tokens_per_second": 50.0, "answers_of_other_length": 2}
+        found = {name: values(report) | {"probes": probes} for name, report in ((WHIT, SERVED), (LLAMA, llama))}
+        turn = {"shape": MODEL.shape, "format": MODEL.format, "run": "users"}
+        turn |= {"dropped": None, "again": 0, "values": found}
+        raw = {
+            "turns": [turn], "programs": [WHIT, LLAMA], "models": {str(MODEL): INFO}, "flash": {}, "left_out": {},
+            "machine": {"cpu": "abacus", "cores": 2, "cpus": 2, "threads": 2, "memory_bytes": 1 << 30}, "command": "c",
+            "date": "d", "versions": {"whit": "1", "llama-cpp-python": "2"},
+            "trace": {"file": "t.csv", "arrivals": 500, "lengths": "1/8", "time": "1"},
+            "alone": {str(MODEL): {"compared": 500, "different": 0}},
+        }  # fmt: skip
+        text = ServeReport(raw).text()
+        cells = "300 tokens/s | 50 tokens/s | 6.00x (6.00 to 6.00) | >= 3x: met"
+        self.assertIn(f"| 8 users: output | Q4_K_M | {cells} |", text)
+        self.assertIn("| 8 users: first token (TTFT) p99 | Q4_K_M | 80 ms | 80 ms | 1.00x", text)
+        self.assertIn("alone, of a server just started: 0 of 500", text)
+        self.assertIn("llama.cpp gave up to 2 answers of another length", text)
+        self.assertNotIn("| trace", text, "it was not measured")
 
 
 class Program:

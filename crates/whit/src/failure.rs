@@ -2,6 +2,7 @@
 
 use std::io;
 
+use whit_bench::BenchError;
 use whit_engine::EngineError;
 use whit_model::ModelError;
 use whit_server::ServerError;
@@ -38,6 +39,10 @@ pub fn verdict(error: &anyhow::Error) -> (u8, Option<String>) {
         cause.is::<BadInput>()
             || cause.is::<ModelError>()
             || matches!(cause.downcast_ref::<HubError>(), Some(HubError::Refused(_)))
+            || matches!(
+                cause.downcast_ref::<BenchError>(),
+                Some(BenchError::Url(_) | BenchError::Trace { .. } | BenchError::Line { .. })
+            )
             || matches!(
                 cause.downcast_ref::<ServerError>(),
                 Some(

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{fixture, whit};
+use common::{fixture, serving, whit};
 
 #[test]
 fn json_has_the_promised_keys() {
@@ -60,4 +60,68 @@ fn the_machine_has_limits() {
     let table = whit(["bench", "machine", "-t", "1"]).stdout();
     let labels: Vec<&str> = table.lines().filter_map(|line| line.split("  ").next()).collect();
     assert_eq!(labels, ["bandwidth", "int8 peak", "threads"]);
+}
+
+#[test]
+fn a_server_is_measured_and_its_answers_do_not_depend_on_others() {
+    let (server, other) = (serving("pocket-q8_0.gguf"), serving("pocket-q8_0.gguf"));
+    for alone in ["--compare-alone".to_owned(), format!("--compare-alone={}", other.url)] {
+        let load = ["--concurrency", "4", "--requests", "12", "-p", "40", "-n", "24", &alone, "--json"];
+        let report = whit(["bench", "serve", &server.url].iter().chain(&load)).json();
+        assert_eq!((&report["model"], &report["url"]), (&"pocket-q8_0".into(), &server.url.as_str().into()));
+        assert_eq!((&report["requests"], &report["failed"]), (&12.into(), &0.into()), "{report:#}");
+        assert_eq!((&report["prompt_tokens"], &report["output_tokens"]), (&480.into(), &288.into()), "{report:#}");
+        assert_eq!((&report["alone"]["compared"], &report["alone"]["different"]), (&12.into(), &0.into()), "{report:#}");
+        for rate in ["seconds", "prompt_tokens_per_second", "output_tokens_per_second"] {
+            assert!(report[rate].as_f64().expect("a number") > 0.0, "{rate}: {report:#}");
+        }
+        for time in ["time_to_first_token", "time_per_output_token", "inter_token_latency", "end_to_end"] {
+            let times = &report[format!("{time}_seconds")];
+            let times = ["p50", "p90", "p99", "max"].map(|key| times[key].as_f64().expect("a number"));
+            assert!(times[0] > 0.0 && times.is_sorted(), "{time}: {report:#}");
+        }
+    }
+}
+
+#[test]
+fn a_trace_is_sent_and_what_the_server_refuses_is_counted() {
+    let server = serving("pocket");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let trace = folder.path().join("trace.csv");
+    let text = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.68,240,80\n2023-11-16 18:15:48.68,160,40\n\
+                2023-11-16 18:15:48.69,80000,40\n";
+    std::fs::write(&trace, text).expect("written");
+    let trace = trace.to_string_lossy();
+    let scales = ["--scale-lengths", "1/8", "--scale-time", "0.01"];
+    let load = |arrivals| {
+        let command = ["bench", "serve", &server.url, "--trace", &trace, "--arrivals", arrivals];
+        whit(command.iter().chain(&scales)).run()
+    };
+    let outcome = load("2");
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    let labels: Vec<&str> = outcome.stdout.lines().filter_map(|line| line.split("  ").next()).collect();
+    let expected = ["requests", "output", "prompts", "", "first token", "per token", "between", "answer", "sent late"];
+    assert_eq!(labels, expected, "{outcome:#?}");
+    assert!(outcome.stdout.contains("prompts       50 tokens"), "{outcome:#?}");
+    // The third is longer than the model's context.
+    let outcome = load("3");
+    assert_eq!(outcome.code, Some(1), "{outcome:#?}");
+    assert!(outcome.stdout.contains("3, 1 failed") && outcome.stdout.contains("1 times: status 400"), "{outcome:#?}");
+    assert!(outcome.stderr.contains("error: 1 of 3 requests failed; status 400: the prompt has 10000"), "{outcome:#?}");
+}
+
+#[test]
+fn a_server_that_cannot_be_measured_is_a_sentence() {
+    whit(["bench", "serve", "http://127.0.0.1:1"]).refused(1, &["http://127.0.0.1:1 does not answer"]);
+    whit(["bench", "serve", "model.gguf"]).refused(2, &["'model.gguf' is no server's address"]);
+    whit(["bench", "serve", "http://127.0.0.1:1", "--requests", "0"]).refused(2, &["nothing to measure"]);
+    whit(["bench", "serve", "http://127.0.0.1:1", "--trace", "nothing.csv"]).refused(2, &["nothing.csv"]);
+    for (arguments, words) in [
+        (&["--trace", "t.csv", "--scale-lengths", "1/0"][..], "such as 0.125 or 1/8"),
+        (&["--scale-time", "2"], "--trace <FILE>"),
+        (&["--trace", "t.csv", "--requests", "2"], "cannot be used with"),
+    ] {
+        let outcome = whit(["bench", "serve", "http://127.0.0.1:1"].iter().chain(arguments)).run();
+        assert!(outcome.code == Some(2) && outcome.stderr.contains(words), "{outcome:#?}");
+    }
 }

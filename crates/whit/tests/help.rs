@@ -6,13 +6,14 @@ use common::{assert_snapshot, whit};
 
 #[test]
 fn the_help_is_as_a_person_has_reviewed_it() {
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 11] = [
         &[],
         &["run"],
         &["serve"],
         &["inspect"],
         &["bench", "machine"],
         &["bench", "model"],
+        &["bench", "serve"],
         &["perplexity"],
         &["cache", "list"],
         &["cache", "clear"],

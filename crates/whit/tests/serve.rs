@@ -2,27 +2,14 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command};
+use std::process::Command;
 
-use common::{fixture, whit};
+use common::{fixture, started, whit};
 
 fn pocket() -> String {
     fixture("pocket-q8_0.gguf").to_string_lossy().into_owned()
-}
-
-/// Reads standard output up to the `curl` that works: all lines.
-fn started(child: &mut Child) -> Vec<String> {
-    let stdout = child.stdout.take().expect("piped");
-    let mut lines = Vec::new();
-    for line in BufReader::new(stdout).lines() {
-        lines.push(line.expect("text"));
-        if lines.last().is_some_and(|line| line.starts_with("curl ")) {
-            return lines;
-        }
-    }
-    panic!("whit ended after {lines:#?}");
 }
 
 /// Does what the command line would do; the answer, head and all.

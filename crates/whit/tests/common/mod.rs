@@ -4,9 +4,9 @@
 pub mod hub;
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// A file or folder of the repository's `fixtures/`.
 pub fn fixture(name: &str) -> PathBuf {
@@ -85,7 +85,7 @@ impl Whit {
     }
 
     /// Starts it; the caller sees to its streams.
-    pub fn spawn(mut self) -> (std::process::Child, tempfile::TempDir) {
+    pub fn spawn(mut self) -> (Child, tempfile::TempDir) {
         (self.command.spawn().expect("whit starts"), self.home)
     }
 
@@ -134,6 +134,43 @@ impl Outcome {
             stderr: String::from_utf8(output.stderr).expect("UTF-8"),
         }
     }
+}
+
+/// `whit serve`, until this is dropped.
+pub struct Serving {
+    /// Where it listens.
+    pub url: String,
+    child: Child,
+    _home: tempfile::TempDir,
+}
+
+/// Serves a model of the fixtures on a free port.
+pub fn serving(model: &str) -> Serving {
+    let model = fixture(model).to_string_lossy().into_owned();
+    let (mut child, home) = whit(["serve", &model, "--port", "0", "--threads", "1", "--log", "off"]).spawn();
+    let lines = started(&mut child);
+    let url = lines.iter().find_map(|line| line.strip_prefix("listening at ")?.split(',').next());
+    Serving { url: url.expect("an address").to_owned(), child, _home: home }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads what `whit serve` says up to the `curl` that works: all lines.
+pub fn started(child: &mut Child) -> Vec<String> {
+    let stdout = child.stdout.take().expect("piped");
+    let mut lines = Vec::new();
+    for line in BufReader::new(stdout).lines() {
+        lines.push(line.expect("text"));
+        if lines.last().is_some_and(|line| line.starts_with("curl ")) {
+            return lines;
+        }
+    }
+    panic!("whit ended after {lines:#?}");
 }
 
 /// Compares with `tests/snapshots/NAME`; `WHIT_BLESS=1` writes it instead, for a person to review.

@@ -3,11 +3,13 @@
 mod kernels;
 mod machine;
 mod model;
+mod serve;
 
 use std::time::Duration;
 
 use clap::Subcommand;
 use serde::Serialize;
+use whit_bench::percentile;
 use whit_kernels::{Team, probe};
 
 #[derive(Subcommand, Debug)]
@@ -18,6 +20,8 @@ pub enum BenchCommand {
     Kernels(kernels::KernelsArgs),
     /// What the machine can do at most: its read bandwidth and its int8 peak
     Machine(machine::MachineArgs),
+    /// What a server makes of many requests at once: any that speaks OpenAI's API
+    Serve(serve::ServeArgs),
 }
 
 impl BenchCommand {
@@ -27,6 +31,7 @@ impl BenchCommand {
             BenchCommand::Model(args) => model::run(args),
             BenchCommand::Kernels(args) => kernels::run(args),
             BenchCommand::Machine(args) => machine::run(args),
+            BenchCommand::Serve(args) => serve::run(args),
         }
     }
 }
@@ -46,15 +51,6 @@ impl Spread {
     }
 }
 
-/// The value below which the share `q` of `values` lies, between its neighbours by straight line; 0 of nothing.
-fn percentile(values: &mut [f64], q: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let at = q * values.len().saturating_sub(1) as f64;
-    let below = values.get(at as usize).copied().unwrap_or(0.0);
-    let above = values.get(at.ceil() as usize).copied().unwrap_or(below);
-    below + (above - below) * at.fract()
-}
-
 /// Bytes per second of all threads together, over a buffer that hardly a cache holds.
 fn read_bandwidth(team: &mut Team) -> f64 {
     probe::read_bandwidth(team, 512 << 20, Duration::from_millis(500))
@@ -65,9 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles() {
+    fn a_spread_has_median_and_ends() {
         assert_eq!(Spread::of(vec![3.0, 1.0, 2.0]), Spread { median: 2.0, min: 1.0, max: 3.0 });
-        assert_eq!(percentile(&mut [1.0, 2.0], 0.5), 1.5);
-        assert_eq!(percentile(&mut [], 0.5), 0.0);
     }
 }
