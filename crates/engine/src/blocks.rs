@@ -4,7 +4,7 @@
 //! they agree from the first token on. Blocks that nobody uses any more stay remembered until room is needed; the
 //! least recently used goes first.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use whit_kernels::program::BLOCK;
 
@@ -17,22 +17,55 @@ struct Block {
     users: u32,
     /// What it is remembered for.
     key: Option<Key>,
-    /// When it was last given up, while nobody uses it.
-    idle_since: u64,
+    /// Its neighbours in [`Idle`].
+    before: Option<u32>,
+    after: Option<u32>,
 }
 
 /// A full block: what stands before it, and its tokens.
 type Key = (Chain, [u32; BLOCK]);
 
-/// The blocks of a KV cache.
+/// The blocks of a KV cache. Nothing is allocated once it is made: sequences take blocks and give them up in any step.
 pub(crate) struct BlockPool {
     blocks: Vec<Block>,
     /// Neither used nor remembered.
     free: Vec<u32>,
-    /// Remembered and unused, by the time they were given up.
-    idle: BTreeMap<u64, u32>,
+    idle: Idle,
     known: HashMap<Key, (Chain, u32)>,
     clock: u64,
+}
+
+/// Blocks that are remembered and unused, in the order in which they were given up: a list that runs through the blocks.
+#[derive(Default)]
+struct Idle {
+    first: Option<u32>,
+    last: Option<u32>,
+    len: usize,
+}
+
+impl Idle {
+    fn push(&mut self, blocks: &mut [Block], block: u32) {
+        blocks[block as usize].before = self.last;
+        blocks[block as usize].after = None;
+        match self.last.replace(block) {
+            Some(last) => blocks[last as usize].after = Some(block),
+            None => self.first = Some(block),
+        }
+        self.len += 1;
+    }
+
+    fn remove(&mut self, blocks: &mut [Block], block: u32) {
+        let Block { before, after, .. } = blocks[block as usize];
+        match before {
+            Some(before) => blocks[before as usize].after = after,
+            None => self.first = after,
+        }
+        match after {
+            Some(after) => blocks[after as usize].before = before,
+            None => self.last = before,
+        }
+        self.len -= 1;
+    }
 }
 
 impl BlockPool {
@@ -40,7 +73,7 @@ impl BlockPool {
         BlockPool {
             blocks: vec![Block::default(); blocks],
             free: (0..blocks as u32).rev().collect(),
-            idle: BTreeMap::new(),
+            idle: Idle::default(),
             // Twice what it can hold: then the map never grows, however often it forgets (a step must not allocate).
             known: HashMap::with_capacity(2 * blocks),
             clock: 0,
@@ -59,7 +92,7 @@ impl BlockPool {
 
     /// Blocks that can be had now.
     pub fn available(&self) -> usize {
-        self.free.len() + self.idle.len()
+        self.free.len() + self.idle.len
     }
 
     /// A block nobody uses; what it was remembered for is forgotten.
@@ -67,7 +100,8 @@ impl BlockPool {
         let block = match self.free.pop() {
             Some(block) => block,
             None => {
-                let (_, block) = self.idle.pop_first()?;
+                let block = self.idle.first?;
+                self.idle.remove(&mut self.blocks, block);
                 if let Some(key) = self.blocks[block as usize].key {
                     self.known.remove(&key);
                 }
@@ -78,22 +112,20 @@ impl BlockPool {
         Some(block)
     }
 
-    /// The remembered blocks that begin `tokens`, now used by the caller too, and what they are known as. At least one token
-    /// is left over.
-    pub fn find_prefix(&mut self, tokens: &[u32]) -> (Vec<u32>, Chain) {
-        let mut found = Vec::new();
+    /// Adds the remembered blocks that begin `tokens`, now used by the caller too, to `found`; what they are known as. At least one
+    /// token is left over.
+    pub fn find_prefix(&mut self, tokens: &[u32], found: &mut Vec<u32>) -> Chain {
         let mut chain = Chain::default();
         for chunk in tokens[..tokens.len().saturating_sub(1)].chunks_exact(BLOCK) {
             let Some(&(next, block)) = self.known.get(&(chain, exactly(chunk))) else { break };
-            let entry = &mut self.blocks[block as usize];
-            if entry.users == 0 {
-                self.idle.remove(&entry.idle_since);
+            if self.blocks[block as usize].users == 0 {
+                self.idle.remove(&mut self.blocks, block);
             }
-            entry.users += 1;
+            self.blocks[block as usize].users += 1;
             found.push(block);
             chain = next;
         }
-        (found, chain)
+        chain
     }
 
     /// Remembers that `block` holds the complete keys and values of `tokens` after those known as `chain`, unless another
@@ -118,10 +150,7 @@ impl BlockPool {
             entry.users -= 1;
             if entry.users == 0 {
                 match entry.key {
-                    Some(_) => {
-                        entry.idle_since = self.clock;
-                        self.idle.insert(self.clock, block);
-                    }
+                    Some(_) => self.idle.push(&mut self.blocks, block),
                     None => self.free.push(block),
                 }
             }
@@ -143,8 +172,15 @@ mod tests {
         (0..n as u32).map(|i| i * 7 + salt).collect()
     }
 
+    fn prefix(pool: &mut BlockPool, tokens: &[u32]) -> Vec<u32> {
+        let mut found = vec![];
+        pool.find_prefix(tokens, &mut found);
+        found
+    }
+
     fn fill(pool: &mut BlockPool, tokens: &[u32]) -> Vec<u32> {
-        let (mut blocks, mut chain) = pool.find_prefix(tokens);
+        let mut blocks = vec![];
+        let mut chain = pool.find_prefix(tokens, &mut blocks);
         let found = blocks.len();
         while blocks.len() < tokens.len().div_ceil(BLOCK) {
             blocks.push(pool.take().unwrap());
@@ -160,15 +196,15 @@ mod tests {
         let mut pool = BlockPool::new(10);
         let long = tokens(3 * BLOCK, 0);
         let first = fill(&mut pool, &long);
-        assert_eq!(pool.find_prefix(&long).0, first[..2]);
+        assert_eq!(prefix(&mut pool, &long), first[..2]);
         let mut other = long.clone();
         other[BLOCK + 3] += 1;
         other.push(5);
-        assert_eq!(pool.find_prefix(&other).0, first[..1]);
+        assert_eq!(prefix(&mut pool, &other), first[..1]);
         // The same second block after another first one is another block.
         let mut swapped = tokens(BLOCK, 99);
         swapped.extend_from_slice(&long[BLOCK..]);
-        assert!(pool.find_prefix(&swapped).0.is_empty());
+        assert!(prefix(&mut pool, &swapped).is_empty());
     }
 
     #[test]
@@ -182,7 +218,7 @@ mod tests {
         assert_eq!(pool.remember(Chain::default(), other[0], first), chain);
         pool.remember(chain, other[1], second);
         let longer: Vec<u32> = prompt.iter().copied().chain([1]).collect();
-        assert_eq!(pool.find_prefix(&longer).0, [mine[0], other[1]]);
+        assert_eq!(prefix(&mut pool, &longer), [mine[0], other[1]]);
     }
 
     #[test]
@@ -195,14 +231,60 @@ mod tests {
         assert_eq!(pool.available(), 4);
         let blocks = fill(&mut pool, &b);
         pool.release(&blocks);
-        assert_eq!(pool.find_prefix(&a).0.len(), 2);
+        assert_eq!(prefix(&mut pool, &a).len(), 2);
         // Three blocks are remembered, one of them used by nobody: b's.
-        let again = pool.find_prefix(&b).0;
+        let again = prefix(&mut pool, &b);
         assert_eq!(again.len(), 1);
         pool.release(&again);
         pool.take().unwrap();
         pool.take().unwrap();
         assert_eq!(pool.take(), None);
-        assert!(pool.find_prefix(&b).0.is_empty(), "b made room");
+        assert!(prefix(&mut pool, &b).is_empty(), "b made room");
+    }
+
+    #[test]
+    fn whatever_is_taken_and_given_up_the_longest_unused_goes_first() {
+        // Beside a list as simple as can be: the unused blocks with what they are remembered for, the first to go in front.
+        for seed in 0..20u64 {
+            let mut state = seed;
+            let mut below = |n: usize| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) as usize % n
+            };
+            let (mut pool, mut unused) = (BlockPool::new(8), Vec::<(u32, Option<u32>)>::new());
+            let (mut used, mut never_used) = (Vec::<(u32, Option<u32>)>::new(), 8);
+            let text = |salt: u32| tokens(BLOCK, 1000 * salt);
+            for _ in 0..2000 {
+                let salt = below(12) as u32;
+                let asked = [text(salt), vec![1]].concat();
+                if used.iter().all(|(_, known)| *known != Some(salt))
+                    && let [block] = prefix(&mut pool, &asked)[..]
+                {
+                    let at = unused.iter().position(|&(other, known)| other == block && known == Some(salt));
+                    used.push(unused.remove(at.unwrap()));
+                } else if below(2) == 0
+                    && let Some(block) = pool.take()
+                {
+                    // Those that hold nothing go first.
+                    if let Some(at) = unused.iter().position(|(other, known)| known.is_none() && *other == block) {
+                        unused.remove(at);
+                    } else if never_used > 0 {
+                        never_used -= 1;
+                    } else {
+                        assert!(unused.iter().all(|(_, known)| known.is_some()));
+                        assert_eq!(unused.remove(0).0, block, "the longest unused");
+                    }
+                    let is_new = used.iter().chain(&unused).all(|(_, known)| *known != Some(salt));
+                    let known = (is_new && below(3) > 0).then_some(salt);
+                    known.map(|salt| pool.remember(Chain::default(), block, &text(salt)));
+                    used.push((block, known));
+                } else if !used.is_empty() {
+                    let given_up = used.remove(below(used.len()));
+                    pool.release(&[given_up.0]);
+                    unused.push(given_up);
+                }
+                assert_eq!(pool.available(), never_used + unused.len());
+            }
+        }
     }
 }

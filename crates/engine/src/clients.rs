@@ -44,13 +44,18 @@ impl Clients {
         *work = Work { tokens: work.now(now) + tokens as f64, at: now };
     }
 
-    /// Which of those who wait is next, given in the order in which they came.
-    pub fn next(&self, waiting: impl Iterator<Item = u64>, now: Instant) -> Option<usize> {
-        let work = |client: u64| self.work.get(&client).map_or(0.0, |work| work.now(now));
+    /// What was done for `client` of late, in tokens.
+    pub fn work(&self, client: u64, now: Instant) -> f64 {
+        self.work.get(&client).map_or(0.0, |work| work.now(now))
+    }
+
+    /// Which of those who wait, given in the order in which they came, is next: of those that `may` be, and it is asked of no more
+    /// than it takes.
+    pub fn next(&self, waiting: impl Iterator<Item = u64>, now: Instant, may: impl Fn(usize) -> bool) -> Option<usize> {
         let mut least: Option<(usize, f64)> = None;
         for (at, client) in waiting.enumerate() {
-            let work = work(client);
-            if least.is_none_or(|(_, least)| work < least) {
+            let work = self.work(client, now);
+            if least.is_none_or(|(_, least)| work < least) && may(at) {
                 least = Some((at, work));
             }
         }
@@ -65,7 +70,7 @@ mod tests {
     #[test]
     fn who_got_least_is_next_and_the_first_of_equals() {
         let (mut clients, now) = (Clients::default(), Instant::now());
-        let next = |clients: &Clients, waiting: &[u64]| clients.next(waiting.iter().copied(), now);
+        let next = |clients: &Clients, waiting: &[u64]| clients.next(waiting.iter().copied(), now, |_| true);
         assert_eq!(next(&clients, &[]), None);
         assert_eq!(next(&clients, &[7, 8, 7]), Some(0));
         clients.count(7, 100, now);
@@ -73,6 +78,12 @@ mod tests {
         clients.count(8, 150, now);
         assert_eq!(next(&clients, &[8, 7, 7]), Some(1));
         assert_eq!(next(&clients, &[8, 7, 9]), Some(2), "for 9 nothing was done");
+        assert_eq!(
+            clients.next([8, 7, 9, 7].into_iter(), now, |at| ![1, 2].contains(&at)),
+            Some(3),
+            "the next that may"
+        );
+        assert_eq!(clients.next([8, 7].into_iter(), now, |_| false), None);
     }
 
     #[test]
@@ -81,9 +92,9 @@ mod tests {
         let later = start + 3 * HALF_LIFE;
         clients.count(1, 800, start);
         clients.count(2, 99, later);
-        assert_eq!(clients.next([1, 2].into_iter(), later), Some(1), "of 800 tokens, 100 are left");
+        assert_eq!(clients.next([1, 2].into_iter(), later, |_| true), Some(1), "of 800 tokens, 100 are left");
         clients.count(2, 2, later);
-        assert_eq!(clients.next([1, 2].into_iter(), later), Some(0));
+        assert_eq!(clients.next([1, 2].into_iter(), later, |_| true), Some(0));
     }
 
     #[test]

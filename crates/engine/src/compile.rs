@@ -20,7 +20,7 @@ pub(crate) struct Compiled {
     pub kv: KvLayout,
     /// Rows of logits, one per row asked for.
     pub logits: Buffer,
-    /// What the head reads for each of them: the final norm's output.
+    /// What the head reads for each of them, then the rows of which that alone is asked for: the final norm's output.
     pub hidden: Buffer,
     /// Rows of the embedding table: what a token id must be below.
     pub vocab_size: usize,
@@ -102,7 +102,7 @@ pub(crate) fn compile(spec: &DecoderSpec, weights: &mut Weights, sizes: Sizes) -
         c.layer(layer, spec, x)?;
     }
 
-    let last = c.floats(Role::LogitsInput, Rows::Logits, spec.hidden_size);
+    let last = c.floats(Role::LogitsInput, Rows::Asked, spec.hidden_size);
     c.builder.select(Select { input: x, output: last });
     c.norm(&spec.final_norm, last, last)?;
     let logits = c.floats(Role::Logits, Rows::Logits, spec.head.linear.out_features);

@@ -34,6 +34,7 @@ pub struct Engine {
     plan: MemoryPlan,
     weights_source: WeightsSource,
     copy_writer: Writer,
+    /// In the order in which they came, but in front those that had to give way.
     waiting: VecDeque<Running>,
     /// Who of them was last found not to fit, and the pool's changes then.
     no_room: Option<(RequestId, u64)>,
@@ -47,6 +48,7 @@ pub struct Engine {
     guess_price: Price,
     /// Who runs in the step at hand.
     turns: Vec<Turn>,
+    preemptions: u64,
     next_id: u64,
 }
 
@@ -55,9 +57,9 @@ struct Turn {
     /// Its place among the running.
     at: usize,
     rows: usize,
-    /// The last of its rows whose logits are wanted: none while something of it is pending after them, else one, and one for each
-    /// token guessed. All of them where the mean of what the logits are made of is wanted.
-    logits: usize,
+    /// Of how many of its rows, the last ones, something is asked for (logits, or what they are made of if that is to be embedded):
+    /// none while something of it is pending after them, else one, and one for each token guessed. All of them where a mean is wanted.
+    asked: usize,
 }
 
 /// The compiled program and its cache.
@@ -78,6 +80,7 @@ struct Rows {
     segments: Vec<Segment>,
     blocks: Vec<u32>,
     logits: Vec<u32>,
+    hidden: Vec<u32>,
 }
 
 /// Some tokens of one sequence, to be run.
@@ -86,8 +89,16 @@ pub(crate) struct Work<'a> {
     /// Position of the first of them.
     pub position: usize,
     pub blocks: &'a [u32],
-    /// Of how many of them, the last ones, logits are wanted.
-    pub logits: usize,
+    /// Of how many of them, the last ones, something is wanted, and what.
+    pub wanted: Wanted,
+}
+
+/// What is wanted of so many tokens.
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted {
+    Logits(usize),
+    /// What the head would make them of: the final norm's output.
+    Hidden(usize),
 }
 
 /// What an engine is at.
@@ -95,12 +106,14 @@ pub(crate) struct Work<'a> {
 pub struct Occupancy {
     /// Requests that are being run.
     pub running: usize,
-    /// Requests that wait for room.
+    /// Requests that wait for room, those among them that had begun and lost theirs.
     pub waiting: usize,
     /// Blocks of the KV cache in use; those that only remember a prefix are not.
     pub blocks_used: usize,
     /// Blocks of the KV cache in all.
     pub blocks: usize,
+    /// How often, since the model was loaded, a request lost its room to another and went back to those that wait.
+    pub preemptions: u64,
 }
 
 /// What a step costs in memory traffic, from the program's own counts; for benchmarks and receipts.
@@ -113,13 +126,14 @@ pub struct StepBytes {
 }
 
 impl Model {
-    /// Runs the works together. Logits row `i` is the `i`-th wanted, in the order of the works.
+    /// Runs the works together. Row `i` of logits, or of hidden states, is the `i`-th wanted, in the order of the works.
     pub fn run<'a>(&mut self, team: &mut Team, works: impl IntoIterator<Item = Work<'a>>) -> Result<(), EngineError> {
-        let Rows { tokens, segments, blocks, logits } = &mut self.rows;
+        let Rows { tokens, segments, blocks, logits, hidden } = &mut self.rows;
         tokens.clear();
         segments.clear();
         blocks.clear();
         logits.clear();
+        hidden.clear();
         for work in works {
             let row = tokens.len();
             let (rows, position) = (work.tokens.len(), work.position);
@@ -127,9 +141,13 @@ impl Model {
             let (first_block, block_count) = (blocks.len(), work.blocks.len());
             segments.push(Segment { row, rows, position, first_block, block_count });
             blocks.extend_from_slice(work.blocks);
-            logits.extend((row + rows - work.logits.min(rows)) as u32..(row + rows) as u32);
+            let (to, wanted) = match work.wanted {
+                Wanted::Logits(wanted) => (&mut *logits, wanted),
+                Wanted::Hidden(wanted) => (&mut *hidden, wanted),
+            };
+            to.extend((row + rows - wanted.min(rows)) as u32..(row + rows) as u32);
         }
-        let batch = Batch { tokens, segments, blocks, logits };
+        let batch = Batch { tokens, segments, blocks, logits, hidden };
         self.program.run(team, &batch, &mut self.kv).map_err(|error| EngineError::Internal(error.to_string()))
     }
 
@@ -138,9 +156,15 @@ impl Model {
         self.program.row(self.logits, row)
     }
 
-    /// What the head made them of: the final norm's output.
+    /// Hidden states of the last run.
     pub fn hidden(&self, row: usize) -> &[f32] {
-        self.program.row(self.hidden, row)
+        self.program.row(self.hidden, self.rows.logits.len() + row)
+    }
+
+    /// So that no run over sequences of so many blocks together has to make room.
+    fn reserve(&mut self, blocks: usize) {
+        self.rows.blocks.clear();
+        self.rows.blocks.reserve(blocks);
     }
 }
 
@@ -193,6 +217,7 @@ impl Engine {
                 segments: Vec::with_capacity(MAX_LOGITS),
                 blocks: Vec::with_capacity(blocks),
                 logits: Vec::with_capacity(MAX_LOGITS),
+                hidden: Vec::with_capacity(MAX_LOGITS),
             },
         };
         Ok(Engine {
@@ -218,6 +243,7 @@ impl Engine {
                 false => Speculation::Off,
             },
             turns: Vec::with_capacity(MAX_LOGITS),
+            preemptions: 0,
             next_id: 0,
         })
     }
@@ -260,7 +286,10 @@ impl Engine {
     }
 
     /// Queues a request. It starts with a later [`Engine::step`] that has room for it: first that of the client for whom the least was
-    /// done of late, and of one client's the one that came first.
+    /// done of late, and of one client's the one that came first; but one that can use what another is about to read waits for that.
+    ///
+    /// It takes room in the KV cache as it grows. Where there is no more, another request of the client for whom the most was done waits
+    /// until there is, and then goes on as if nothing had been; never the oldest of those that run.
     ///
     /// # Errors
     /// If the prompt is empty, longer than the context, or has an id outside the vocabulary; if a sampling value is out of range, or the
@@ -287,6 +316,8 @@ impl Engine {
         let id = RequestId(self.next_id);
         self.next_id += 1;
         self.clients.meet(request.client, Instant::now());
+        // For those that run too: they may have to come back, in any step.
+        self.waiting.reserve(self.running.len() + 1);
         self.waiting.push_back(Running::new(id, request, self.model.context, self.tokenizer.clone()));
         Ok(id)
     }
@@ -309,6 +340,7 @@ impl Engine {
             waiting: self.waiting.len(),
             blocks_used: blocks - self.pool.available(),
             blocks,
+            preemptions: self.preemptions,
         }
     }
 
@@ -325,13 +357,14 @@ impl Engine {
     pub fn step(&mut self, mut tell: impl FnMut(Event)) -> Result<(), EngineError> {
         let started = Instant::now();
         self.expire(started, &mut tell);
+        self.grow(started, &mut tell);
         self.admit(started);
         self.take_turns();
         if self.turns.is_empty() {
             return Ok(());
         }
         let _working = self.copy_writer.give_way();
-        for turn in self.turns.iter().filter(|turn| turn.logits > 0) {
+        for turn in self.turns.iter().filter(|turn| turn.asked > 0) {
             if let Some(constraint) = self.running[turn.at].constraint.take_if(|constraint| constraint.wants_mask()) {
                 self.masks.begin(turn.at, constraint)?;
             }
@@ -342,7 +375,10 @@ impl Engine {
                 tokens: &running.pending()[..turn.rows],
                 position: running.computed,
                 blocks: &running.blocks,
-                logits: turn.logits,
+                wanted: match running.pooling() {
+                    None => Wanted::Logits(turn.asked),
+                    Some(_) => Wanted::Hidden(turn.asked),
+                },
             }
         });
         let begun = Instant::now();
@@ -357,24 +393,25 @@ impl Engine {
             _ => self.guess_price.tokens(),
         };
 
-        let mut row = 0;
+        let (mut row, mut hidden) = (0, 0);
         for turn in &self.turns {
             let running = &mut self.running[turn.at];
             let before = running.computed;
             running.computed += turn.rows;
             let model = &self.model;
             if running.pooling().is_some() {
-                running.embed((row..row + turn.logits).map(|row| model.hidden(row)), &mut tell);
-            } else if turn.logits > 0 {
+                running.embed((hidden..hidden + turn.asked).map(|row| model.hidden(row)), &mut tell);
+                hidden += turn.asked;
+            } else if turn.asked > 0 {
                 // What was guessed counts as computed once it has come true.
-                running.computed -= turn.logits - 1;
+                running.computed -= turn.asked - 1;
                 let answered = running.tokens.len();
                 running.advance(|guess| model.logits(row + guess), price, &mut tell)?;
                 // A guess is among the tokens until it is judged.
-                let new = (running.tokens.len() + turn.logits - 1).saturating_sub(answered);
+                let new = (running.tokens.len() + turn.asked - 1).saturating_sub(answered);
                 self.clients.count(running.client, new, started);
+                row += turn.asked;
             }
-            row += turn.logits;
             for index in before / BLOCK..running.computed / BLOCK {
                 let tokens = &running.tokens[index * BLOCK..(index + 1) * BLOCK];
                 running.chain = self.pool.remember(running.chain, running.blocks[index], tokens);
@@ -419,7 +456,7 @@ impl Engine {
                 false => prompt += turn.rows,
             }
             guessed |= turn.rows > 1;
-            plain &= turn.rows == turn.logits && running.pooling().is_none();
+            plain &= turn.rows == turn.asked && running.pooling().is_none();
         }
         if plain {
             self.guess_price.note(self.turns.len(), guessed, seconds);
@@ -436,7 +473,7 @@ impl Engine {
         let may_guess = self.speculation != Speculation::Off && alone == self.running.len();
         let guesses = if may_guess { GUESSING_ROWS / alone.max(1) } else { 0 };
         let mut prompt_room = if alone > 0 { self.pace.rows(self.max_stall) } else { usize::MAX };
-        // A mean is taken of every row's vector: of so many more than the one that everybody may have.
+        // A mean is taken of every row's vector: of so many more than the one that everybody may ask for.
         let mut spare = MAX_LOGITS - self.running.len();
         for first in [true, false] {
             for (at, running) in self.running.iter_mut().enumerate() {
@@ -448,7 +485,6 @@ impl Engine {
                 let mut rows = pending.min(room);
                 let is_mean = running.pooling() == Some(Pooling::Mean);
                 if is_mean {
-                    // The head runs over these rows for nothing, and no more than MAX_LOGITS of them can be had in a step.
                     rows = rows.min(1 + spare);
                 }
                 if !first {
@@ -461,44 +497,104 @@ impl Engine {
                 if rows == 0 {
                     continue;
                 }
-                let guessed = if guesses > 1 { running.guess((guesses - 1).min(room - rows)) } else { 0 };
-                let logits = match (is_mean, rows == pending) {
+                let most = if guesses > 1 { (guesses - 1).min(room - rows) } else { 0 };
+                let guessed = if most > 0 { running.guess(most, &mut self.pool) } else { 0 };
+                let asked = match (is_mean, rows == pending) {
                     (true, _) => rows,
                     (false, true) => 1 + guessed,
                     (false, false) => 0,
                 };
                 room -= rows + guessed;
-                self.turns.push(Turn { at, rows: rows + guessed, logits });
+                self.turns.push(Turn { at, rows: rows + guessed, asked });
             }
         }
     }
 
-    /// Starts waiting requests as long as the cache has room for all they may need, so that none has to be stopped half-way.
+    /// Sees to it that all that run have blocks for what they are about to run. Where none are left, others give way.
+    fn grow(&mut self, now: Instant, tell: &mut impl FnMut(Event)) {
+        let mut at = 0;
+        while let Some(running) = self.running.get_mut(at) {
+            if running.reach(running.tokens.len(), &mut self.pool) {
+                at += 1;
+                continue;
+            }
+            let Some(other) = self.gives_way(now) else {
+                // Alone, and what is missing is not a request's: it does not come back by waiting.
+                let mut running = self.running.remove(at);
+                running.finish(FinishReason::Length, tell);
+                self.pool.release(&running.blocks);
+                continue;
+            };
+            self.preempt(other);
+            // Those behind it have moved up.
+            at -= usize::from(other < at);
+        }
+    }
+
+    /// Who has to give way: of the client for whom the most was done the youngest, but never the oldest of all. So the oldest gets on in
+    /// every step, and one after the other all come to their end.
+    fn gives_way(&self, now: Instant) -> Option<usize> {
+        let oldest = self.running.iter().map(|running| running.id).min()?;
+        let others = self.running.iter().enumerate().filter(|(_, running)| running.id != oldest);
+        let done = |running: &Running| self.clients.work(running.client, now);
+        others.max_by(|(_, a), (_, b)| done(a).total_cmp(&done(b)).then(a.id.cmp(&b.id))).map(|(at, _)| at)
+    }
+
+    /// Takes the blocks of one that runs. It comes back before all that have not begun yet, its like in the order in which they came.
+    fn preempt(&mut self, at: usize) {
+        let mut running = self.running.remove(at);
+        running.give_way(&mut self.pool);
+        self.preemptions += 1;
+        let before = self.waiting.iter().take_while(|waiting| waiting.has_begun && waiting.id < running.id).count();
+        self.waiting.insert(before, running);
+    }
+
+    /// Starts waiting requests as long as the cache has room for what they are, and beside that a block for each that may still grow: then
+    /// all get on by [`BLOCK`] tokens before one has to give way, and nobody joins in vain.
     fn admit(&mut self, now: Instant) {
-        while self.running.len() < MAX_LOGITS {
-            let Some(at) = self.clients.next(self.waiting.iter().map(|waiting| waiting.client), now) else { return };
-            let next = &self.waiting[at];
+        let most = MAX_LOGITS.min(self.model.max_tokens);
+        while self.running.len() < most {
+            let Some(at) = self.next(now) else { return };
+            let next = &mut self.waiting[at];
             let here = (next.id, self.pool.changes());
             if self.no_room == Some(here) {
                 return;
             }
-            let needed = next.positions_needed().div_ceil(BLOCK);
-            let (mut blocks, chain) = match next.can_skip() {
-                true => self.pool.find_prefix(&next.tokens),
-                false => (vec![], Chain::default()),
+            let chain = match next.can_skip() {
+                true => self.pool.find_prefix(&next.tokens, &mut next.blocks),
+                false => Chain::default(),
             };
-            if needed - blocks.len() > self.pool.available() {
-                self.pool.release(&blocks);
+            let needed = next.tokens.len().div_ceil(BLOCK);
+            let grows = self.running.iter().filter(|running| running.blocks.len() < running.most_blocks()).count()
+                + usize::from(needed < next.most_blocks());
+            if needed - next.blocks.len() + grows > self.pool.available() {
+                self.pool.release(&next.blocks);
+                next.blocks.clear();
                 self.no_room = Some((here.0, self.pool.changes()));
                 return;
             }
             let Some(mut next) = self.waiting.remove(at) else { return };
-            next.found_in_cache(blocks.len() * BLOCK, chain);
-            blocks.extend(std::iter::from_fn(|| self.pool.take()).take(needed - blocks.len()));
-            next.blocks = blocks;
-            // Now rather than when it is run: of many that wait, clients take turns.
-            self.clients.count(next.client, next.pending().len(), now);
+            if !next.has_begun {
+                // Now rather than when it is run: of many that wait, clients take turns.
+                self.clients.count(next.client, next.tokens.len() - next.blocks.len() * BLOCK, now);
+            }
+            next.begin(chain);
+            next.reach(next.tokens.len(), &mut self.pool);
             self.running.push(next);
+            self.model.reserve(self.running.iter().map(Running::most_blocks).sum());
+        }
+    }
+
+    /// Who of the waiting is to join next. Those whose prompt begins with what one that runs is about to read find it in the cache soon:
+    /// they wait for that.
+    fn next(&self, now: Instant) -> Option<usize> {
+        let may = |at: usize| {
+            let waiting = &self.waiting[at];
+            !self.running.iter().any(|running| running.is_reading_for(waiting))
+        };
+        match self.waiting.front()?.has_begun {
+            true => may(0).then_some(0),
+            false => self.clients.next(self.waiting.iter().map(|waiting| waiting.client), now, may),
         }
     }
 

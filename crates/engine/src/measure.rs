@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::EngineError;
-use crate::engine::{Engine, Work};
+use crate::engine::{Engine, Wanted, Work};
 use crate::plan::{MAX_LOGITS, blocks_per_sequence};
 use crate::sampler::log_sum_exp;
 
@@ -78,7 +78,7 @@ impl Engine {
         let mut result = Ok(());
         for tokens in tokens.chunks(chunk) {
             let rows = tokens.len().min(MAX_LOGITS);
-            let work = Work { tokens, position, blocks: &blocks, logits: rows };
+            let work = Work { tokens, position, blocks: &blocks, wanted: Wanted::Logits(rows) };
             result = self.model.run(&mut self.team, [work]);
             if result.is_err() {
                 break;
@@ -131,7 +131,7 @@ impl Engine {
                 let wanted = position.max(from)..(position + rows.len()).min(tokens.len() - 1);
                 let logits = (position + rows.len()).saturating_sub(wanted.start).min(rows.len());
                 let first = position + rows.len() - logits;
-                let work = |blocks| [Work { tokens: rows, position, blocks, logits }];
+                let work = |blocks| [Work { tokens: rows, position, blocks, wanted: Wanted::Logits(logits) }];
                 self.model.run(&mut self.team, work(&blocks))?;
                 reference.model.run(&mut reference.team, work(&reference_blocks))?;
                 for at in wanted {
@@ -202,7 +202,7 @@ impl Engine {
                 tokens: std::slice::from_ref(token),
                 position,
                 blocks,
-                logits: 1,
+                wanted: Wanted::Logits(1),
             });
             let start = Instant::now();
             self.model.run(&mut self.team, works)?;
@@ -237,7 +237,7 @@ impl Engine {
         for tokens in tokens.chunks(self.model.max_tokens) {
             let last = position + tokens.len() == positions.end;
             let logits = if last { logits } else { 0 };
-            self.model.run(&mut self.team, [Work { tokens, position, blocks, logits }])?;
+            self.model.run(&mut self.team, [Work { tokens, position, blocks, wanted: Wanted::Logits(logits) }])?;
             position += tokens.len();
         }
         Ok(())

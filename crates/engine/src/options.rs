@@ -21,7 +21,7 @@ pub struct Options {
     pub weights: WeightFormat,
     /// Rows (tokens of all sequences together) of one forward pass. `None`: 512, or 256 where those would take much memory.
     pub batch_rows: Option<usize>,
-    /// Sequences of full context the KV cache has room for.
+    /// Sequences of full context the KV cache has room for; of shorter ones it has room for more, and they take it as they grow.
     pub sequences: usize,
     /// Where packed weights are kept for the next load. `None`: nowhere.
     pub packed_copies: Option<PackedCopies>,

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use whit_kernels::program::BLOCK;
 use whit_model::Tokenizer;
 use whit_model::tokenizer::StreamDecoder;
 
 use crate::EngineError;
-use crate::blocks::Chain;
+use crate::blocks::{BlockPool, Chain};
 use crate::constraint::{Constraint, End};
 use crate::draft::Drafts;
 use crate::request::{Event, FinishReason, Pooling, Request, RequestId, Task, TokenLogprob, Usage};
@@ -25,6 +26,11 @@ pub(crate) struct Running {
     pub tokens: Vec<u32>,
     /// Tokens whose keys and values are in the cache.
     pub computed: usize,
+    /// Tokens that were there when it joined, the prompt or more: they are run as a prompt is.
+    to_read: usize,
+    /// It runs or has run; one that waits lost its place to others.
+    pub has_begun: bool,
+    /// The cache's blocks that it has, for at least all its tokens while it runs; none while it waits.
     pub blocks: Vec<u32>,
     /// What the pool calls the full blocks so far.
     pub chain: Chain,
@@ -74,6 +80,8 @@ impl Running {
             task: request.task,
             sampler,
             computed: 0,
+            to_read: prompt,
+            has_begun: false,
             blocks: vec![],
             chain: Chain::default(),
             prompt,
@@ -100,9 +108,9 @@ impl Running {
         &self.tokens[self.computed..]
     }
 
-    /// Whether its prompt has been run, or all but one token of it: then a step goes on with it at little cost.
+    /// Whether what it joined with has been run, or all but one token of it: then a step goes on with it at little cost.
     pub fn is_decoding(&self) -> bool {
-        self.computed >= self.prompt || self.pending().len() - self.drafts.tokens().len() == 1
+        self.computed >= self.to_read || self.pending().len() - self.drafts.tokens().len() == 1
     }
 
     /// How its tokens' vectors become one, if that is what is wanted.
@@ -118,15 +126,26 @@ impl Running {
         self.task != Task::Embed(Pooling::Mean)
     }
 
-    /// Guesses what comes after the pending tokens, at most `most` tokens, and adds it to them; how many that were.
-    pub fn guess(&mut self, most: usize) -> usize {
+    /// Whether the next block that it fills is one that `other`, which has not joined yet, begins with too.
+    pub fn is_reading_for(&self, other: &Running) -> bool {
+        let end = (self.computed / BLOCK + 1) * BLOCK;
+        // Of what is found in the cache a token is always left over.
+        let is_shared = end <= self.to_read && end < other.tokens.len() && self.tokens[..end] == other.tokens[..end];
+        is_shared && self.can_skip() && other.can_skip()
+    }
+
+    /// Guesses what comes after the pending tokens, at most `most` tokens, and adds it to them; how many that were. None that would
+    /// need more blocks than there are to be had.
+    pub fn guess(&mut self, most: usize, pool: &mut BlockPool) -> usize {
         // A grammar often forces what could be guessed, and a guess that does not fit it is lost.
         if self.is_constrained || self.task != Task::Generate {
             return 0;
         }
         // The answer's last token is never run.
         let room = self.limit.saturating_sub(self.tokens.len() + 1);
-        self.drafts.guess(&self.tokens, most.min(room));
+        let most = most.min(room);
+        self.reach(self.tokens.len() + most, pool);
+        self.drafts.guess(&self.tokens, most.min(self.blocks.len() * BLOCK - self.tokens.len()));
         self.tokens.extend_from_slice(self.drafts.tokens());
         self.drafts.tokens().len()
     }
@@ -184,16 +203,39 @@ impl Running {
         self.finish(FinishReason::Stop, tell);
     }
 
-    /// Cache positions it may come to use. The last token of an answer is never run.
-    pub fn positions_needed(&self) -> usize {
-        self.limit.max(self.prompt)
+    /// Blocks that it may come to need. The last token of an answer is never run.
+    pub fn most_blocks(&self) -> usize {
+        self.limit.saturating_sub(1).max(self.prompt).div_ceil(BLOCK)
     }
 
-    /// The first `tokens` tokens need not be run.
-    pub fn found_in_cache(&mut self, tokens: usize, chain: Chain) {
+    /// Sees to it that it has blocks for so many positions; false if no more are to be had.
+    pub fn reach(&mut self, positions: usize, pool: &mut BlockPool) -> bool {
+        while self.blocks.len() * BLOCK < positions {
+            let Some(block) = pool.take() else { return false };
+            self.blocks.push(block);
+        }
+        true
+    }
+
+    /// It joins those that run. The blocks it has, known as `chain`, need not be run again.
+    pub fn begin(&mut self, chain: Chain) {
         self.chain = chain;
-        self.computed = tokens;
-        self.cached = tokens;
+        self.computed = self.blocks.len() * BLOCK;
+        if !self.has_begun {
+            self.cached = self.computed;
+        }
+        self.has_begun = true;
+        // So that no step has to make room.
+        self.blocks.reserve_exact(self.most_blocks().saturating_sub(self.blocks.len()));
+    }
+
+    /// Its blocks go to others. What it said and how it goes on stays; what it has read is to be run again.
+    pub fn give_way(&mut self, pool: &mut BlockPool) {
+        pool.release(&self.blocks);
+        self.blocks.clear();
+        self.computed = 0;
+        self.to_read = self.tokens.len();
+        self.sum.clear();
     }
 
     /// Chooses the next token from `logits` and tells what came of it.

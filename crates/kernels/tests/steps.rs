@@ -134,9 +134,9 @@ fn run(isa: Isa, threads: usize, shape: Heads, chunk: usize, unasked: usize) -> 
     b.gate(Gate { gate: dense, up: None, activation: Activation::Gelu, output: plain });
     b.gate(Gate { gate: plain, up: None, activation: Activation::Silu, output: plain });
 
-    let last = b.floats(Rows::Logits, 96);
+    let last = b.floats(Rows::Asked, 96);
     b.select(Select { input: plain, output: last });
-    let small = b.quantised(Rows::Logits, 96);
+    let small = b.quantised(Rows::Asked, 96);
     b.quantise(Quantise { input: last, output: small });
     let answers = b.floats(Rows::Logits, 50);
     let head = matrix(team, Format::Q8_0, 50, 96, 14);
@@ -155,7 +155,8 @@ fn run(isa: Isa, threads: usize, shape: Heads, chunk: usize, unasked: usize) -> 
         let asked = if position < unasked { 0 } else { tokens.len() };
         let logits: Vec<u32> = (0..asked as u32).collect();
         let segments = [Segment { row: 0, rows: tokens.len(), position, first_block: 0, block_count: blocks.len() }];
-        program.run(team, &Batch { tokens, segments: &segments, blocks: &blocks, logits: &logits }, &mut kv).unwrap();
+        let batch = Batch { tokens, segments: &segments, blocks: &blocks, logits: &logits, hidden: &[] };
+        program.run(team, &batch, &mut kv).unwrap();
         rows.extend((0..asked).map(|row| program.row(answers, row).iter().map(|v| v.to_bits()).collect()));
         position += tokens.len();
     }
@@ -249,7 +250,8 @@ fn quantised_values(isa: Isa, threads: usize, tokens: usize, fused: bool) -> Vec
     let mut kv = KvCache::new(KvLayout::new(), 1).unwrap();
     let ids: Vec<u32> = (0..tokens as u32).map(|i| i * 7 % 64).collect();
     let segments = [Segment { row: 0, rows: tokens, position: 0, first_block: 0, block_count: 1 }];
-    program.run(team, &Batch { tokens: &ids, segments: &segments, blocks: &[0], logits: &[] }, &mut kv).unwrap();
+    let batch = Batch { tokens: &ids, segments: &segments, blocks: &[0], logits: &[], hidden: &[] };
+    program.run(team, &batch, &mut kv).unwrap();
     let rows = outputs.iter().flat_map(|&buffer| (0..tokens).map(move |row| (buffer, row)));
     rows.flat_map(|(buffer, row)| program.row(buffer, row).iter().map(|v| v.to_bits()).collect::<Vec<_>>()).collect()
 }
@@ -266,6 +268,57 @@ fn quantising_what_a_step_makes_gives_the_same_bits_as_afterwards() {
                     assert!(got == want, "{isa:?}, {threads} threads, {tokens} tokens, fused: {fused}");
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn the_head_runs_over_no_row_whose_hidden_state_alone_is_asked_for() {
+    const COLS: usize = 96;
+    for (isa, format) in Isa::available().into_iter().flat_map(|isa| [(isa, Format::Q8_0), (isa, Format::F32)]) {
+        let team = &mut Team::with_isa(Some(2), isa).unwrap();
+        let mut b = Builder::new(40, 40);
+        let table: Vec<u8> = numbers(64 * COLS, 1).iter().flat_map(|x| x.to_le_bytes()).collect();
+        let bytes = 0..table.len();
+        let table = Table::new(Arc::new(table), bytes, Format::F32, COLS).unwrap();
+        let x = b.floats(Rows::Tokens, COLS);
+        b.embed(Embed { table, scale: 1.0, output: x });
+        let last = b.floats(Rows::Asked, COLS);
+        b.select(Select { input: x, output: last });
+        let input = match format {
+            Format::F32 => last,
+            _ => {
+                let small = b.quantised(Rows::Asked, COLS);
+                b.quantise(Quantise { input: last, output: small });
+                small
+            }
+        };
+        let answers = b.floats(Rows::Logits, 50);
+        let part =
+            LinearPart { matrix: matrix(team, format, 50, COLS, 2), bias: None, output: answers, accumulate: None };
+        b.linear(Linear { input, parts: vec![part] });
+        let mut program = b.finish(2);
+        let mut kv = KvCache::new(KvLayout::new(), 2).unwrap();
+        let ids: Vec<u32> = (0..40).map(|i| i * 7 % 64).collect();
+        let segments = [Segment { row: 0, rows: 40, position: 0, first_block: 0, block_count: 2 }];
+        let mut run = |logits: &[u32], hidden: &[u32]| {
+            let batch = Batch { tokens: &ids, segments: &segments, blocks: &[0, 1], logits, hidden };
+            program.run(team, &batch, &mut kv).unwrap();
+            let rows = |buffer, rows: usize| (0..rows).map(|row| program.row(buffer, row).to_vec()).collect::<Vec<_>>();
+            (rows(last, logits.len() + hidden.len()), rows(answers, 40))
+        };
+        let all: Vec<u32> = (0..40).collect();
+        let (every_hidden, every_answer) = run(&all, &[]);
+        for (logits, hidden) in [(&[3, 7, 30][..], &[1, 2, 39, 8][..]), (&[], &[5, 6]), (&[9], &[])] {
+            let (_, before) = run(&all, &[]);
+            let (hiddens, answers) = run(logits, hidden);
+            for (got, &row) in hiddens.iter().zip(logits.iter().chain(hidden)) {
+                assert_eq!(*got, every_hidden[row as usize], "{isa:?}, {format:?}");
+            }
+            for (got, &row) in answers.iter().zip(logits) {
+                assert_eq!(*got, every_answer[row as usize], "{isa:?}, {format:?}");
+            }
+            assert_eq!(answers[logits.len()..], before[logits.len()..], "{isa:?}, {format:?}: what nobody asked for");
         }
     }
 }

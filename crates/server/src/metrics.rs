@@ -49,6 +49,7 @@ pub struct Metrics {
     running: Family<Labels, Gauge>,
     waiting: Family<Labels, Gauge>,
     kv_cache: Family<Labels, Gauge<f64, AtomicU64>>,
+    preemptions: Family<Labels, Counter>,
     prompt_tokens: Family<Labels, Counter>,
     generation_tokens: Family<Labels, Counter>,
     prefix_queries: Family<Labels, Counter>,
@@ -65,6 +66,7 @@ pub struct ModelMetrics {
     running: Gauge,
     waiting: Gauge,
     kv_cache: Gauge<f64, AtomicU64>,
+    preemptions: Counter,
     prompt_tokens: Counter,
     generation_tokens: Counter,
     prefix_queries: Counter,
@@ -84,6 +86,7 @@ impl Default for Metrics {
             running: Family::default(),
             waiting: Family::default(),
             kv_cache: Family::default(),
+            preemptions: Family::default(),
             prompt_tokens: Family::default(),
             generation_tokens: Family::default(),
             prefix_queries: Family::default(),
@@ -105,6 +108,11 @@ impl Default for Metrics {
             "vllm:kv_cache_usage_perc",
             "Share of the KV cache in use, 1 is all of it",
             metrics.kv_cache.clone(),
+        );
+        r.register(
+            "vllm:num_preemptions",
+            "Times that a request lost its room in the KV cache to another and waited for it again",
+            metrics.preemptions.clone(),
         );
         r.register("vllm:prompt_tokens", "Tokens of prompts", metrics.prompt_tokens.clone());
         r.register("vllm:generation_tokens", "Tokens generated", metrics.generation_tokens.clone());
@@ -129,6 +137,7 @@ impl Metrics {
             running: self.running.get_or_create_owned(&labels),
             waiting: self.waiting.get_or_create_owned(&labels),
             kv_cache: self.kv_cache.get_or_create_owned(&labels),
+            preemptions: self.preemptions.get_or_create_owned(&labels),
             prompt_tokens: self.prompt_tokens.get_or_create_owned(&labels),
             generation_tokens: self.generation_tokens.get_or_create_owned(&labels),
             prefix_queries: self.prefix_queries.get_or_create_owned(&labels),
@@ -152,11 +161,12 @@ impl Metrics {
 }
 
 impl ModelMetrics {
-    /// How busy the engine is.
-    pub fn occupied(&self, occupancy: Occupancy) {
+    /// How busy the engine is, and how busy it was when this was told last.
+    pub fn occupied(&self, occupancy: Occupancy, before: Occupancy) {
         self.running.set(occupancy.running as i64);
         self.waiting.set(occupancy.waiting as i64);
         self.kv_cache.set(occupancy.blocks_used as f64 / occupancy.blocks.max(1) as f64);
+        self.preemptions.inc_by(occupancy.preemptions - before.preemptions);
     }
 
     /// A first token came, `after` the request.
@@ -201,12 +211,15 @@ mod tests {
         model.first_token(Duration::from_millis(3));
         model.next_token(Duration::from_millis(2));
         model.finished(FinishReason::Stop, &usage, Duration::from_millis(9));
-        model.occupied(Occupancy { running: 1, waiting: 2, blocks_used: 1, blocks: 4 });
+        let occupancy = Occupancy { running: 1, waiting: 2, blocks_used: 1, blocks: 4, preemptions: 3 };
+        model.occupied(occupancy, Occupancy::default());
+        model.occupied(Occupancy { preemptions: 5, ..occupancy }, occupancy);
         let text = metrics.text();
         for line in [
             "vllm:num_requests_running{model_name=\"m\"} 1",
             "vllm:num_requests_waiting{model_name=\"m\"} 2",
             "vllm:kv_cache_usage_perc{model_name=\"m\"} 0.25",
+            "vllm:num_preemptions_total{model_name=\"m\"} 5",
             "vllm:prompt_tokens_total{model_name=\"m\"} 5",
             "vllm:generation_tokens_total{model_name=\"m\"} 2",
             "vllm:prefix_cache_queries_total{model_name=\"m\"} 5",

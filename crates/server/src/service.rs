@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use whit_engine::{
-    Constraint, ConstraintError, Constraints, Engine, Event, FinishReason, Grammar, MemoryPlan, Request, RequestId,
-    TokenLogprob, Usage,
+    Constraint, ConstraintError, Constraints, Engine, Event, FinishReason, Grammar, MemoryPlan, Occupancy, Request,
+    RequestId, TokenLogprob, Usage,
 };
 use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
 
@@ -159,7 +159,9 @@ impl Service {
             broken: AtomicBool::new(false),
         });
         let (commands, received) = std_mpsc::channel();
-        let mut worker = Worker { engine, commands: received, active: HashMap::new(), metrics, load: load.clone() };
+        let occupancy = engine.occupancy();
+        let active = HashMap::new();
+        let mut worker = Worker { engine, occupancy, commands: received, active, metrics, load: load.clone() };
         let thread = std::thread::Builder::new().name(format!("engine {name}")).spawn(move || {
             let load = worker.load.clone();
             // A mistake in a step must not take the other models with it; this one is loaded anew when it is asked for.
@@ -255,6 +257,8 @@ impl Drop for Service {
 /// What the engine's thread has.
 struct Worker {
     engine: Engine,
+    /// What the metrics were told last.
+    occupancy: Occupancy,
     commands: std_mpsc::Receiver<Command>,
     active: HashMap<RequestId, Active>,
     metrics: ModelMetrics,
@@ -277,7 +281,7 @@ impl Worker {
     fn run(&mut self) {
         loop {
             if self.engine.is_idle() {
-                self.metrics.occupied(self.engine.occupancy());
+                self.tell_occupancy();
                 match self.commands.recv() {
                     Ok(command) => self.take(command),
                     Err(_) => return,
@@ -288,8 +292,13 @@ impl Worker {
             }
             self.cancel_abandoned();
             self.step();
-            self.metrics.occupied(self.engine.occupancy());
+            self.tell_occupancy();
         }
+    }
+
+    fn tell_occupancy(&mut self) {
+        let before = std::mem::replace(&mut self.occupancy, self.engine.occupancy());
+        self.metrics.occupied(self.occupancy, before);
     }
 
     fn take(&mut self, command: Command) {

@@ -13,6 +13,8 @@ pub struct Batch<'a> {
     pub blocks: &'a [u32],
     /// Rows whose logits are asked for.
     pub logits: &'a [u32],
+    /// Rows whose hidden state is asked for, and no logits: no head runs over them.
+    pub hidden: &'a [u32],
 }
 
 /// Consecutive tokens of one sequence.
@@ -47,11 +49,11 @@ impl Batch<'_> {
         if self.tokens.len() > max_tokens {
             return fail("more tokens than the program has rows");
         }
-        if self.logits.len() > max_logits {
-            return fail("more logits than the program has rows");
+        if self.asked() > max_logits {
+            return fail("more is asked for than the program has rows");
         }
-        if self.logits.iter().any(|&row| row as usize >= self.tokens.len()) {
-            return fail("logits of a row that is not there");
+        if self.logits.iter().chain(self.hidden).any(|&row| row as usize >= self.tokens.len()) {
+            return fail("something is asked of a row that is not there");
         }
         if self.tokens.iter().any(|&token| token as usize >= vocab) {
             return fail("a token outside the vocabulary");
@@ -84,6 +86,11 @@ impl Batch<'_> {
             return fail("a block that two sequences would write");
         }
         Ok(())
+    }
+
+    /// Of how many rows something is asked for.
+    pub(super) fn asked(&self) -> usize {
+        self.logits.len() + self.hidden.len()
     }
 
     /// The segment and the position of a row.

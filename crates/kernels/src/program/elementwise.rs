@@ -50,11 +50,11 @@ pub struct Add {
     pub scale: f32,
 }
 
-/// Picks the rows whose logits are asked for.
+/// Picks the rows of which something is asked for.
 pub struct Select {
-    /// Floats, a row per token.
+    /// Floats, [`Rows::Tokens`].
     pub input: Buffer,
-    /// Floats, a row per logits row.
+    /// Floats, [`Rows::Asked`].
     pub output: Buffer,
 }
 
@@ -128,7 +128,7 @@ impl Builder {
         let cols = self.places[step.input.0].cols;
         self.check_floats(step.input, cols);
         self.check_floats(step.output, cols);
-        assert!(self.rows_of(step.input) == Rows::Tokens && self.rows_of(step.output) == Rows::Logits);
+        assert!(self.rows_of(step.input) == Rows::Tokens && self.rows_of(step.output) == Rows::Asked);
         self.push(step);
     }
 
@@ -334,9 +334,11 @@ impl Step for Add {
 impl Step for Select {
     unsafe fn run(&self, context: &Context, worker: &Worker) {
         let cols = context.cols(self.input);
-        for row in worker.share(context.batch.logits.len()) {
+        let batch = context.batch;
+        for row in worker.share(batch.asked()) {
+            let asked = batch.logits.get(row).unwrap_or_else(|| &batch.hidden[row - batch.logits.len()]);
             unsafe {
-                let from = context.floats(self.input, context.batch.logits[row] as usize);
+                let from = context.floats(self.input, *asked as usize);
                 std::ptr::copy_nonoverlapping(from, context.floats(self.output, row), cols);
             }
         }

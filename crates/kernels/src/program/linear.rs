@@ -1,6 +1,6 @@
 //! Matrix products.
 
-use super::{Buffer, Builder, Context, Step};
+use super::{Buffer, Builder, Context, Rows, Step};
 use crate::activations::{GROUP, QuantisedRow};
 use crate::matmul::{Activations, Multiply};
 use crate::matrix::PackedMatrix;
@@ -12,7 +12,7 @@ use crate::team::Worker;
 pub struct Linear {
     /// Floats if every matrix is of a float format, quantised activations if none is.
     pub input: Buffer,
-    /// The matrices.
+    /// The matrices; at least one.
     pub parts: Vec<LinearPart>,
 }
 
@@ -22,7 +22,7 @@ pub struct LinearPart {
     pub matrix: PackedMatrix,
     /// `[rows]`.
     pub bias: Option<Vec<f32>>,
-    /// Floats, `rows` wide.
+    /// Floats, `rows` wide. Of the input's rows; or [`Rows::Logits`], which come first in [`Rows::Asked`].
     pub output: Buffer,
     /// `None`: `output = W x + b`. `Some(s)`: `output += s * (W x + b)`.
     pub accumulate: Option<f32>,
@@ -35,9 +35,12 @@ impl Builder {
     /// If the shapes do not fit.
     pub fn linear(&mut self, mut step: Linear) {
         for part in &mut step.parts {
-            self.check_same_rows(step.input, part.output);
             self.check_part(step.input, part);
         }
+        let rows = self.rows_of(step.parts[0].output);
+        assert!(step.parts.iter().all(|part| self.rows_of(part.output) == rows), "all outputs have the same rows");
+        let is_head = self.rows_of(step.input) == Rows::Asked && rows == Rows::Logits;
+        assert!(is_head || self.rows_of(step.input) == rows, "the input has the rows of the outputs");
         let mut outputs: Vec<usize> = step.parts.iter().map(|part| part.output.0).collect();
         outputs.sort_unstable();
         outputs.dedup();
@@ -111,7 +114,7 @@ impl LinearPart {
 
 impl Step for Linear {
     unsafe fn run(&self, context: &Context, worker: &Worker) {
-        let rows = context.rows_of(self.input);
+        let rows = context.rows_of(self.parts[0].output);
         let total: usize = self.parts.iter().map(|part| part.matrix.panels()).sum();
         let share = worker.share(total);
         let mut first = 0;

@@ -41,6 +41,8 @@ use crate::team::{Team, Worker};
 pub enum Rows {
     /// One for every token of the batch.
     Tokens,
+    /// One for every token of which something is asked for: first those whose logits are, then those whose hidden state is.
+    Asked,
     /// One for every token whose logits are asked for.
     Logits,
     /// One for every token and chosen expert, ordered by expert. The number is experts per token.
@@ -130,6 +132,7 @@ impl Context<'_> {
     fn rows(&self, rows: Rows) -> usize {
         match rows {
             Rows::Tokens => self.batch.tokens.len(),
+            Rows::Asked => self.batch.asked(),
             Rows::Logits => self.batch.logits.len(),
             Rows::Routed(per_token) => self.batch.tokens.len() * per_token,
         }
@@ -167,7 +170,7 @@ impl Context<'_> {
 }
 
 impl Builder {
-    /// A program for at most `max_tokens` tokens a run, `max_logits` of them with logits.
+    /// A program for at most `max_tokens` tokens a run; of `max_logits` of them something may be asked.
     pub fn new(max_tokens: usize, max_logits: usize) -> Builder {
         Builder {
             max_tokens,
@@ -185,7 +188,7 @@ impl Builder {
     fn place(&mut self, rows: Rows, cols: usize, stride: usize, quantised: bool) -> Buffer {
         let count = match rows {
             Rows::Tokens => self.max_tokens,
-            Rows::Logits => self.max_logits,
+            Rows::Asked | Rows::Logits => self.max_logits,
             Rows::Routed(per_token) => self.max_tokens.saturating_mul(per_token),
         };
         self.places.push(Place { offset: self.arena_bytes, stride, cols, rows, quantised });
@@ -336,7 +339,7 @@ impl Program {
         let range: Range<usize> = place.offset + row * place.stride..place.offset + row * place.stride + place.cols * 4;
         let rows = match place.rows {
             Rows::Tokens => self.max_tokens,
-            Rows::Logits => self.max_logits,
+            Rows::Asked | Rows::Logits => self.max_logits,
             Rows::Routed(per_token) => self.max_tokens * per_token,
         };
         assert!(!place.quantised && row < rows, "a row of floats");

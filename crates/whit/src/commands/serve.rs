@@ -76,7 +76,7 @@ pub struct ServeArgs {
     /// Longest conversation, in tokens [default: 8192, or what the model and the memory allow]
     #[arg(short, long, value_name = "N", help_heading = "Memory and threads")]
     context: Option<usize>,
-    /// Conversations of that length to have room for; fewer if the memory does not allow it [default: 8]
+    /// Conversations of that length to have room for, or more shorter ones; fewer if the memory does not allow it [default: 8]
     #[arg(long, value_name = "N", help_heading = "Memory and threads")]
     sequences: Option<usize>,
     /// How long running answers may wait for their next token while prompts are read, in milliseconds
