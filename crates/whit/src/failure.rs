@@ -19,6 +19,16 @@ pub struct BadInput(pub String);
 #[error("interrupted")]
 pub struct Interrupted;
 
+/// A command that whit ran for the person ended, or could not begin: whit ends with the code that a shell would see.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", sentence.as_deref().unwrap_or("the command ended"))]
+pub struct Ended {
+    /// The exit code.
+    pub code: u8,
+    /// What to say about it, if the command itself could not.
+    pub sentence: Option<String>,
+}
+
 /// Shorthand for an [`anyhow::Error`] that holds a [`BadInput`].
 pub fn bad_input(message: impl Into<String>) -> anyhow::Error {
     BadInput(message.into()).into()
@@ -29,6 +39,9 @@ pub fn verdict(error: &anyhow::Error) -> (u8, Option<String>) {
     for cause in error.chain() {
         if cause.is::<Interrupted>() {
             return (130, None);
+        }
+        if let Some(Ended { code, sentence }) = cause.downcast_ref() {
+            return (*code, sentence.clone());
         }
         // The reader of a pipe went away: it has seen what it wanted to see.
         if cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
@@ -103,6 +116,13 @@ mod tests {
             verdict(&anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing")),
             (0, None)
         );
+    }
+
+    #[test]
+    fn a_command_that_whit_ran_decides_the_code() {
+        assert_eq!(verdict(&Ended { code: 7, sentence: None }.into()), (7, None));
+        let missing = Ended { code: 127, sentence: Some("there is no such command".into()) };
+        assert_eq!(verdict(&missing.into()), (127, Some("there is no such command".into())));
     }
 
     #[test]

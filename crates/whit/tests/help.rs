@@ -15,6 +15,7 @@ fn the_help_is_as_a_person_has_reviewed_it() {
         &["bench", "model"],
         &["bench", "serve"],
         &["perplexity"],
+        &["meter"],
         &["cache", "list"],
         &["cache", "clear"],
         &["completions"],

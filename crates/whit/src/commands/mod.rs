@@ -4,6 +4,7 @@ mod bench;
 mod cache;
 mod completions;
 mod inspect;
+mod meter;
 mod perplexity;
 mod run;
 mod serve;
@@ -42,6 +43,8 @@ pub enum Command {
     Bench(bench::BenchCommand),
     /// Measure how well a model foresees a text
     Perplexity(perplexity::PerplexityArgs),
+    /// Show what this machine can measure its energy with, or what a command uses
+    Meter(meter::MeterArgs),
     /// List or remove the packed copies of weights that make starts fast
     #[command(subcommand)]
     Cache(cache::CacheCommand),
@@ -58,6 +61,7 @@ impl Command {
             Command::Inspect(args) => inspect::run(args),
             Command::Bench(command) => command.run(),
             Command::Perplexity(args) => perplexity::run(args),
+            Command::Meter(args) => meter::run(args),
             Command::Cache(command) => command.run(),
             Command::Completions(args) => completions::run(args),
         }
