@@ -170,9 +170,11 @@ mod tests {
             gaps: vec![ms(10), ms(20), ms(60)],
             whole: ms(200),
         };
-        let uncounted = Answer { prompt_tokens: None, cached_tokens: None, output_tokens: 1, gaps: vec![], ..answer.clone() };
+        let uncounted =
+            Answer { prompt_tokens: None, cached_tokens: None, output_tokens: 1, gaps: vec![], ..answer.clone() };
         let busy = RequestError::Status { status: 429, message: "busy".to_owned() };
-        let results = [Ok(answer), Err(RequestError::Connection("gone".to_owned())), Ok(uncounted), Err(busy.clone()), Err(busy)];
+        let results =
+            [Ok(answer), Err(RequestError::Connection("gone".to_owned())), Ok(uncounted), Err(busy.clone()), Err(busy)];
         let exchanges = results.map(|result| Exchange { arrival, lag: ms(0), result }).to_vec();
         let report = Report::of(&Measured { exchanges, time: ms(500), most_in_flight: 2 });
         assert_eq!((report.requests, report.failed, report.prompt_tokens, report.output_tokens), (5, 3, 20, 5));

@@ -93,12 +93,9 @@ fn tokens_without_a_text_are_tokens_and_frames_are_not() {
     let load = Load::Closed { concurrency: 1, requests: 1, prompt_tokens: 20, output_tokens: 3 };
     let report = report(&url, &load);
     assert_eq!((report.failed, report.output_tokens), (0, 3));
-    let [first, each, whole] = [
-        report.time_to_first_token_seconds,
-        report.time_per_output_token_seconds,
-        report.end_to_end_seconds,
-    ]
-    .map(|times| times.max);
+    let [first, each, whole] =
+        [report.time_to_first_token_seconds, report.time_per_output_token_seconds, report.end_to_end_seconds]
+            .map(|times| times.max);
     assert!(first >= 0.06 && each >= 0.005 && whole - first - 2.0 * each >= 0.035, "{report:?}");
 }
 
@@ -181,7 +178,8 @@ fn a_server_hears_only_what_it_knows() {
         if question.path.ends_with("/models") || body["stream"] == false {
             return openai(question, NOW, words);
         }
-        let text = |text: &str| (Duration::ZERO, json!({"choices": [{"text": text, "finish_reason": null}]}).to_string());
+        let text =
+            |text: &str| (Duration::ZERO, json!({"choices": [{"text": text, "finish_reason": null}]}).to_string());
         let end = (Duration::ZERO, json!({"choices": [{"text": "", "finish_reason": "length"}]}).to_string());
         Reply::Events(vec![text("Call me Ish"), text("mael."), end, (Duration::ZERO, "[DONE]".to_owned())])
     });

@@ -44,7 +44,8 @@ pub fn probe(source: &mut dyn Source, time: Duration) -> Result<Probed, SourceEr
     }
     let seconds = began.elapsed().as_secs_f64();
     // The first one began before anybody looked.
-    let resolution = median(gaps.get_mut(1..).unwrap_or_default()).map(|gap| gap.max(source.update_interval()).as_secs_f64());
+    let resolution =
+        median(gaps.get_mut(1..).unwrap_or_default()).map(|gap| gap.max(source.update_interval()).as_secs_f64());
     let watts = [total.low, total.joules, total.high].map(|joules| joules.as_f64() / seconds);
     Ok(Probed {
         read_ns: median(&mut costs).unwrap_or_default(),

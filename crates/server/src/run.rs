@@ -260,7 +260,7 @@ mod tests {
         let call = |key: &'static str| Call {
             open: crate::Stop::default().begin().unwrap(),
             request_id: RequestId(String::new()),
-            span: RequestSpan::default(),
+            span: Default::default(),
             received: Instant::now(),
             key: Some(HeaderValue::from_static(key)),
         };

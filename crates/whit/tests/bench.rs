@@ -71,7 +71,11 @@ fn a_server_is_measured_and_its_answers_do_not_depend_on_others() {
         assert_eq!((&report["model"], &report["url"]), (&"pocket-q8_0".into(), &server.url.as_str().into()));
         assert_eq!((&report["requests"], &report["failed"]), (&12.into(), &0.into()), "{report:#}");
         assert_eq!((&report["prompt_tokens"], &report["output_tokens"]), (&480.into(), &288.into()), "{report:#}");
-        assert_eq!((&report["alone"]["compared"], &report["alone"]["different"]), (&12.into(), &0.into()), "{report:#}");
+        assert_eq!(
+            (&report["alone"]["compared"], &report["alone"]["different"]),
+            (&12.into(), &0.into()),
+            "{report:#}"
+        );
         for rate in ["seconds", "prompt_tokens_per_second", "output_tokens_per_second"] {
             assert!(report[rate].as_f64().expect("a number") > 0.0, "{rate}: {report:#}");
         }

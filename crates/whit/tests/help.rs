@@ -6,7 +6,7 @@ use common::{assert_snapshot, whit};
 
 #[test]
 fn the_help_is_as_a_person_has_reviewed_it() {
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 12] = [
         &[],
         &["run"],
         &["serve"],
