@@ -43,7 +43,8 @@ def satisfied(expression):
     return any_of()
 
 
-metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--format-version", "1", "--locked", "--all-features"]))
+command = ["cargo", "metadata", "--format-version", "1", "--locked", "--all-features"]
+metadata = json.loads(subprocess.check_output(command))
 refused = [
     f"{package['name']} {package['version']}: {package['license'] or 'no licence named'}"
     for package in metadata["packages"]
