@@ -19,22 +19,25 @@ fn a_thousand_decode_steps_allocate_nothing() {
     let checkpoint = Checkpoint::open(&model).unwrap();
     let spec = DecoderSpec::from_checkpoint(&checkpoint).unwrap();
     let tokenizer = Arc::new(Tokenizer::from_checkpoint(&checkpoint).unwrap());
-    // Room for two of them: the third gives way when all are long, and comes back when the first is through.
+    // Room for two of the seven when all are long: the others give way, and one comes back when the first is through.
     let options =
         Options { context: Some(1024), threads: Some(2), sequences: 2, memory: Some(1 << 32), ..Options::default() };
     let mut engine = Engine::load(&checkpoint, &spec, Some(tokenizer), &options, &mut |_, _| {}).unwrap();
     // Every way to choose a token, text, stop texts and log-probabilities.
     let drawn = Sampling { temperature: 1.0, top_p: 0.9, repetition_penalty: 1.1, seed: 7, ..Sampling::default() };
     let prompt = |n: u32| (0..n).map(|i| 5 + i * 7 % 300).collect::<Vec<u32>>();
-    for request in [
+    let more = (0..4).map(|salt| Request::new(prompt(19 + salt)));
+    let requests = [
         Request { max_tokens: Some(800), ..Request::new(prompt(3)) },
         Request { sampling: drawn, logprobs: Some(5), ..Request::new(prompt(10)) },
         Request {
             stop: vec!["a text that never comes".into(), "\u{1f999}\u{1f999}".into()],
             ..Request::new(prompt(18))
         },
-    ] {
+    ];
+    for request in requests.into_iter().chain(more) {
         engine.submit(request).unwrap();
+        engine.step(|_| {}).unwrap();
     }
     let mut tokens = 0;
     let mut characters = 0;
@@ -55,6 +58,7 @@ fn a_thousand_decode_steps_allocate_nothing() {
     run(STEPS);
     let change = region.change();
     assert_eq!((change.allocations, change.reallocations), (0, 0), "{change:?}");
-    assert_eq!((engine.occupancy().preemptions, engine.occupancy().waiting), (1, 0), "it gave way and came back");
+    let occupancy = engine.occupancy();
+    assert!(occupancy.preemptions >= 5 && occupancy.waiting < 5, "some gave way, and one came back: {occupancy:?}");
     assert!(tokens > 2 * STEPS && characters > STEPS, "{tokens} tokens, {characters} characters");
 }
