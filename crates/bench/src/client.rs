@@ -15,6 +15,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_AGE: Duration = Duration::from_secs(2);
 /// Connections that are kept: more than one load has at a time.
 const IDLE_CONNECTIONS: usize = 4096;
+/// Fields that make a server go on after a token that ends an answer. None is OpenAI's: some servers refuse those they do not
+/// know, and some do not know the one that others do.
+const GOING_ON: [&[&str]; 3] = [&["ignore_eos", "min_tokens"], &["ignore_eos"], &[]];
 /// How much is read of what a server says instead of an answer.
 const LONGEST_MESSAGE: u64 = 64 << 10;
 
@@ -49,8 +52,8 @@ pub struct Target {
     /// `http://host:port/v1`.
     base: String,
     model: String,
-    /// Whether it goes on after a token that ends an answer if asked to; one that does not know the field refuses it.
-    ignores_end: bool,
+    /// One of [`GOING_ON`].
+    going_on: &'static [&'static str],
     agent: Agent,
 }
 
@@ -101,18 +104,20 @@ impl Target {
         }
         let base = if url.ends_with("/v1") { url } else { format!("{url}/v1") };
         let model = server.model.clone().unwrap_or_default();
-        let mut target = Target { server, base, model, ignores_end: true, agent: config.build().into() };
+        let mut target = Target { server, base, model, going_on: &[], agent: config.build().into() };
         let failed = |source| BenchError::Server { url: target.server.url.clone(), source };
         if target.server.model.is_none() {
             target.model = target.first_model().map_err(failed)?;
         }
-        match target.count("Hello") {
-            Err(RequestError::Status { status: 400..=422, .. }) => {
-                target.ignores_end = false;
-                target.count("Hello").map_err(failed)?;
+        let mut answered = Ok(None);
+        for fields in GOING_ON {
+            target.going_on = fields;
+            answered = target.count("Hello");
+            if !matches!(answered, Err(RequestError::Status { status: 400..=422, .. })) {
+                break;
             }
-            counted => drop(counted.map_err(failed)?),
         }
+        answered.map_err(failed)?;
         Ok(target)
     }
 
@@ -172,8 +177,8 @@ impl Target {
         if stream {
             body["stream_options"] = json!({"include_usage": true});
         }
-        if self.ignores_end {
-            body["ignore_eos"] = true.into();
+        for &field in self.going_on {
+            body[field] = if field == "min_tokens" { tokens.into() } else { true.into() };
         }
         body
     }

@@ -7,7 +7,7 @@
 use crate::{BenchError, RequestError, Target};
 
 /// Every prompt begins with it; the others are counted after it.
-const BEGINNING: &str = "Once";
+const BEGINNING: &str = "A";
 /// Where a vocabulary has words, each is one token. The last ones are short, for those that have only letters.
 const WORDS: [&str; 32] = [
     " time", " people", " way", " water", " day", " man", " house", " year", " work", " world", " life", " hand",

@@ -155,7 +155,7 @@ fn a_prompt_has_as_many_tokens_as_wanted_whatever_the_tokenizer() {
     fn letters(text: &str) -> usize {
         1 + text.len()
     }
-    for (count, least) in [(words as fn(&str) -> usize, 2), (letters, 5), (odd, 43)] {
+    for (count, least) in [(words as fn(&str) -> usize, 2), (letters, 2), (odd, 42)] {
         let url = server(move |question| openai(question, NOW, count));
         for endpoint in [Endpoint::Completions, Endpoint::Chat] {
             let target = Target::connect(Server { endpoint, ..named(&url) }).expect("it answers");
@@ -185,6 +185,27 @@ fn a_server_hears_only_what_it_knows() {
     });
     let report = report(&format!("{url}/v1/"), &closed(2, 4));
     assert_eq!((report.failed, report.prompt_tokens, report.output_tokens), (0, 80, 20), "as many as were asked for");
+}
+
+#[test]
+fn a_server_is_asked_to_go_on_in_the_way_it_knows() {
+    for known in [&["ignore_eos", "min_tokens"][..], &["ignore_eos"], &[]] {
+        let url = server(move |question| {
+            let asked: Vec<&str> = ["ignore_eos", "min_tokens"]
+                .into_iter()
+                .filter(|field| question.body.get(*field).is_some())
+                .collect();
+            match asked.iter().find(|field| !known.contains(field)) {
+                Some(field) => Reply::Json(400, json!({"error": {"message": format!("{field} is not supported")}})),
+                None => {
+                    assert!(question.path == "/v1/models" || asked == known, "{asked:?}");
+                    assert!(question.body.get("min_tokens").is_none_or(|tokens| *tokens == question.body["max_tokens"]));
+                    openai(question, NOW, words)
+                }
+            }
+        });
+        assert_eq!(report(&url, &closed(1, 2)).failed, 0, "{known:?}");
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ const SAME: &str = "the same";
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Any server of OpenAI's API will do. Answers are greedy and streamed, and as long as asked for where the server knows \
-ignore_eos. Prompts are made of words whose tokens the server counts beforehand; those of one --seed are always the \
+ignore_eos or min_tokens. Prompts are made of words whose tokens the server counts beforehand; those of one --seed are always the \
 same, and begin differently, so that no cache helps: use another seed for the same server again.
 
 Without --trace, --concurrency users each ask again as soon as they are answered. With it, requests are sent at the \
