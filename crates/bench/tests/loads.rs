@@ -191,15 +191,15 @@ fn a_server_hears_only_what_it_knows() {
 fn a_server_is_asked_to_go_on_in_the_way_it_knows() {
     for known in [&["ignore_eos", "min_tokens"][..], &["ignore_eos"], &[]] {
         let url = server(move |question| {
-            let asked: Vec<&str> = ["ignore_eos", "min_tokens"]
-                .into_iter()
-                .filter(|field| question.body.get(*field).is_some())
-                .collect();
+            let asked: Vec<&str> =
+                ["ignore_eos", "min_tokens"].into_iter().filter(|field| question.body.get(*field).is_some()).collect();
             match asked.iter().find(|field| !known.contains(field)) {
                 Some(field) => Reply::Json(400, json!({"error": {"message": format!("{field} is not supported")}})),
                 None => {
                     assert!(question.path == "/v1/models" || asked == known, "{asked:?}");
-                    assert!(question.body.get("min_tokens").is_none_or(|tokens| *tokens == question.body["max_tokens"]));
+                    assert!(
+                        question.body.get("min_tokens").is_none_or(|tokens| *tokens == question.body["max_tokens"])
+                    );
                     openai(question, NOW, words)
                 }
             }

@@ -490,41 +490,21 @@ impl Tile {
     ) {
         let Places { stride, queries, chances, .. } = self.places;
         let State { maxima, weights, sums } = self.state;
-        let mut next = self.next;
         // SAFETY: see `attend` above.
         unsafe {
             let values = keys.add(heads.values_at()).cast::<E::Bits>();
             let keys = keys.cast::<E::Bits>();
-
-            // Scores of two panels of sixteen keys.
-            let mut scores = [[s.splat(0.0); 2]; Q];
-            let mut low = keys;
-            let mut high = keys.add(step.head_dim * LANES);
-            let mut query = self.scratch.add(queries + self.first * stride).cast_const();
-            for _ in 0..step.head_dim {
-                if self.ahead {
-                    for line in 0..(BLOCK * size_of::<E::Bits>()).div_ceil(64) {
-                        s.prefetch(next.wrapping_add(line * 64));
-                    }
-                    next = next.wrapping_add(BLOCK * size_of::<E::Bits>());
-                }
-                let pair = [E::load(s, low), E::load(s, high)];
-                for i in 0..Q {
-                    let q = s.splat(*query.add(i));
-                    scores[i][0] = s.fma(pair[0], q, scores[i][0]);
-                    scores[i][1] = s.fma(pair[1], q, scores[i][1]);
-                }
-                low = s.opaque(low.add(LANES));
-                high = s.opaque(high.add(LANES));
-                query = s.opaque(query.add(Q));
-            }
+            let chances = self.scratch.add(chances);
+            let query = self.scratch.add(queries + self.first * stride);
+            self.score_keys::<S, E, Q>(s, keys, step.head_dim, query, chances);
 
             let mut rescale = [s.splat(1.0); Q];
             let mut changed = false;
             for i in 0..Q {
                 let position = self.position + (self.offset + i) / self.group;
                 let begin = step.window.map_or(0, |window| (position + 1).saturating_sub(window));
-                let mut score = scores[i];
+                let to = chances.add(i * BLOCK);
+                let mut score = [s.load(to), s.load(to.add(LANES))];
                 if let Some(scales) = self.scales {
                     score[0] = s.mul(score[0], s.load(scales));
                     score[1] = s.mul(score[1], s.load(scales.add(LANES)));
@@ -566,35 +546,77 @@ impl Tile {
                     chance[0] = s.mul(chance[0], s.load(scales.add(BLOCK)));
                     chance[1] = s.mul(chance[1], s.load(scales.add(BLOCK + LANES)));
                 }
-                let to = self.scratch.add(chances + i * BLOCK);
                 s.store(to, chance[0]);
                 s.store(to.add(LANES), chance[1]);
             }
 
-            let chances = self.scratch.add(chances).cast_const();
             let sums = sums.add(self.first * stride);
-            if self.ahead {
-                for line in 0..(BLOCK * stride * size_of::<E::Bits>()).div_ceil(64) {
-                    s.prefetch(self.next.wrapping_add(heads.values_at() + line * 64));
-                }
-            }
+            let next = self.next.wrapping_add(heads.values_at()).cast::<E::Bits>();
             let mut d = 0;
+            // As many sums as there are registers for: each weight is broadcast once for all of them.
+            while S::MAX_TILE >= 8 && Q <= 4 && d + 4 * LANES <= stride {
+                let place = (values.add(d), next.wrapping_add(d));
+                self.add_values::<S, E, Q, 4>(s, place, chances, sums.add(d), &rescale, changed);
+                d += 4 * LANES;
+            }
             while d + 2 * LANES <= stride {
-                self.add_values::<S, E, Q, 2>(s, values.add(d), chances, sums.add(d), &rescale, changed);
+                let place = (values.add(d), next.wrapping_add(d));
+                self.add_values::<S, E, Q, 2>(s, place, chances, sums.add(d), &rescale, changed);
                 d += 2 * LANES;
             }
             if d < stride {
-                self.add_values::<S, E, Q, 1>(s, values.add(d), chances, sums.add(d), &rescale, changed);
+                let place = (values.add(d), next.wrapping_add(d));
+                self.add_values::<S, E, Q, 1>(s, place, chances, sums.add(d), &rescale, changed);
             }
         }
     }
 
-    /// `sums = sums * rescale + chances * values`, for `N` vectors of the values.
+    /// `scores = q k^T` of two panels of sixteen keys, `[Q][BLOCK]`.
+    #[inline(always)]
+    unsafe fn score_keys<S: Simd, E: Element, const Q: usize>(
+        &self,
+        s: S,
+        keys: *const E::Bits,
+        head_dim: usize,
+        query: *const f32,
+        scores: *mut f32,
+    ) {
+        // SAFETY: see `attend`.
+        unsafe {
+            // Of no use after this function: otherwise the compiler keeps them in memory.
+            let mut sums = [[s.splat(0.0); 2]; Q];
+            let (mut low, mut high, mut query) = (keys, keys.add(head_dim * LANES), query);
+            let mut next = self.next;
+            for _ in 0..head_dim {
+                if self.ahead {
+                    for line in 0..(BLOCK * size_of::<E::Bits>()).div_ceil(64) {
+                        s.prefetch(next.wrapping_add(line * 64));
+                    }
+                    next = next.wrapping_add(BLOCK * size_of::<E::Bits>());
+                }
+                let pair = [E::load(s, low), E::load(s, high)];
+                for i in 0..Q {
+                    let q = s.splat(*query.add(i));
+                    sums[i][0] = s.fma(pair[0], q, sums[i][0]);
+                    sums[i][1] = s.fma(pair[1], q, sums[i][1]);
+                }
+                low = s.opaque(low.add(LANES));
+                high = s.opaque(high.add(LANES));
+                query = s.opaque(query.add(Q));
+            }
+            for i in 0..Q {
+                s.store(scores.add(i * BLOCK), sums[i][0]);
+                s.store(scores.add(i * BLOCK + LANES), sums[i][1]);
+            }
+        }
+    }
+
+    /// `sums = sums * rescale + chances * values`, for `N` vectors of the values; and where those of the next block are.
     #[inline(always)]
     unsafe fn add_values<S: Simd, E: Element, const Q: usize, const N: usize>(
         &self,
         s: S,
-        values: *const E::Bits,
+        (values, mut next): (*const E::Bits, *const E::Bits),
         chances: *const f32,
         sums: *mut f32,
         rescale: &[S::F; Q],
@@ -614,6 +636,13 @@ impl Tile {
             }
             let (mut value, mut chance) = (values, chances);
             for _ in 0..self.valid {
+                if self.ahead {
+                    // A few lines a row: asked for all at once, they would wait for each other.
+                    for line in 0..(N * LANES * size_of::<E::Bits>()).div_ceil(64) {
+                        s.prefetch(next.cast::<u8>().wrapping_add(line * 64));
+                    }
+                    next = next.wrapping_add(stride);
+                }
                 let mut row = [s.splat(0.0); N];
                 for n in 0..N {
                     row[n] = E::load(s, value.add(n * LANES));

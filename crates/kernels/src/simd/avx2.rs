@@ -194,7 +194,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn prefetch(self, at: *const u8) {
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
     }
     #[inline(always)]
     unsafe fn load_bytes(self, from: *const u8) -> Self::B {

@@ -148,7 +148,7 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn prefetch(self, at: *const u8) {
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
     }
     #[inline(always)]
     unsafe fn load_bytes(self, from: *const u8) -> Self::B {

@@ -93,7 +93,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
 
     /// The same pointer; but the compiler does not know that, and keeps it in a register of its own.
     fn opaque<T>(self, pointer: *const T) -> *const T;
-    /// Asks for the cache line at `at`, which may be anywhere, to be brought near.
+    /// Asks for the cache line at `at`, which may be anywhere, to be brought near: on x86-64 into the second-level cache, which has room
+    /// for more requests at a time than the first.
     fn prefetch(self, at: *const u8);
     /// Reads 64 bytes.
     unsafe fn load_bytes(self, from: *const u8) -> Self::B;
