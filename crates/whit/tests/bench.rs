@@ -27,6 +27,25 @@ fn json_has_the_promised_keys() {
 }
 
 #[test]
+fn answers_that_fit_a_schema_are_timed_beside_answers_that_need_not() {
+    let path = fixture("pocket-q8_0.gguf").to_string_lossy().into_owned();
+    let folder = tempfile::tempdir().expect("a folder");
+    let schema = folder.path().join("answer.json");
+    let schema_name = schema.to_string_lossy().into_owned();
+    let args =
+        ["bench", "model", &path, "-n", "40", "-r", "2", "--batch", "2", "--steps", "0", "--schema", &schema_name];
+    whit(args).refused(2, &["answer.json", "No such file"]);
+    std::fs::write(&schema, r#"{"type": "sprocket"}"#).expect("written");
+    whit(args).refused(2, &["answer.json", "sprocket"]);
+    std::fs::write(&schema, r#"{"type": "array", "items": {"type": "boolean"}, "maxItems": 5}"#).expect("written");
+    let answers = &whit(args.into_iter().chain(["--json"])).json()["answers"];
+    for key in ["free_tokens_per_second", "constrained_tokens_per_second", "constrained_over_free"] {
+        assert!(answers[key]["median"].as_f64().expect("a number") > 0.0, "{answers:#}");
+    }
+    assert!(whit(args).stdout().contains("\nanswers "), "a line of the table");
+}
+
+#[test]
 fn the_instruction_set_can_be_forced() {
     let path = fixture("pocket").to_string_lossy().into_owned();
     let args = ["bench", "model", &path, "-p", "8", "-n", "2", "-r", "1", "--steps", "0", "--json"];

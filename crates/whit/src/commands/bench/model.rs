@@ -1,11 +1,12 @@
 //! `whit bench model`: how fast a model runs here, and how near that is to what the memory allows.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
-use whit_engine::{Engine, Options};
+use whit_engine::{Constraint, Constraints, Engine, Event, Grammar, Options, Request, Sampling, Speculation};
 use whit_kernels::Team;
 
 use super::{Spread, percentile, read_bandwidth};
@@ -21,10 +22,13 @@ The context is filled to --depth. Each repetition times the prefill of --prompt 
 single decode steps; one repetition before the first is not counted. More decode steps follow until there \
 are --steps of them, for the spread of their times: a person waits for the slow ones. Decoding is bound by memory: each token \
 reads all weights it uses and its sequence's KV cache once. 'bytes per token' is that sum, and its share of \
-the bandwidth is (bytes per token x median decode speed) / (read bandwidth measured in the same run).
+the bandwidth is (bytes per token x median decode speed) / (read bandwidth measured in the same run). With --schema, \
+answers at temperature 1 are timed as well, in turns with and without it, --generate tokens each time; one that ends \
+is followed by another.
 
 Examples:
   whit bench model model.gguf
+  whit bench model model.gguf --schema answer.json
   whit bench model model.gguf -p 2048 -n 64 --batch 8 -t 4 --json")]
 pub struct ModelArgs {
     #[arg(value_name = "MODEL", help = MODEL_HELP)]
@@ -48,6 +52,9 @@ pub struct ModelArgs {
     /// half a minute has]
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
+    /// Time answers that must fit this JSON Schema, too, beside answers that need not
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -62,6 +69,8 @@ struct Report {
     decode_tokens_per_second: Spread,
     /// Over all decode steps that were timed.
     decode_step_milliseconds: StepTimes,
+    /// With `--schema`.
+    answers: Option<Answers>,
     bytes_per_token: u64,
     read_bandwidth_gb_per_second: f64,
     share_of_bandwidth: f64,
@@ -85,6 +94,15 @@ struct StepTimes {
     p99: f64,
     p99_over_p50: f64,
     steps: usize,
+}
+
+/// Answers with a constraint beside answers without one.
+#[derive(Serialize)]
+struct Answers {
+    free_tokens_per_second: Spread,
+    constrained_tokens_per_second: Spread,
+    /// Of each turn.
+    constrained_over_free: Spread,
 }
 
 /// Decode steps whose times are spread, and the time after which fewer will do.
@@ -112,7 +130,9 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
     }
     let model = Model::open(&args.model)?;
     let context = args.depth.saturating_add(args.prompt.max(args.generate));
-    let mut engine = model.load(&Options { sequences: args.batch, ..args.load.options(Some(context)) })?;
+    let options = Options { sequences: args.batch, speculation: Speculation::Off, ..args.load.options(Some(context)) };
+    let constraint = args.schema.as_ref().map(|schema| read_schema(schema, &model)).transpose()?;
+    let mut engine = model.load(&options)?;
     let (architecture, parameters) = (model.spec.architecture.clone(), model.checkpoint.parameters());
     engine.finish_packed_copy();
     // The engine keeps what it needs of the file; the rest shall not count as memory in use.
@@ -149,6 +169,7 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
     }
     drop(bar);
     engine.forget(sequences);
+    let answers = constraint.map(|constraint| time_answers(&mut engine, &constraint, args)).transpose()?;
     let decode = Spread::of(decode);
     let bytes_per_token = bytes_per_token(&engine, args);
     let resident_bytes = process::resident_bytes().unwrap_or_else(|| engine.memory_plan().total());
@@ -165,6 +186,7 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
             p99_over_p50: p99 / p50,
             steps: steps.len(),
         },
+        answers,
         bytes_per_token,
         read_bandwidth_gb_per_second: bandwidth / 1e9,
         share_of_bandwidth: bytes_per_token as f64 * decode.median / bandwidth,
@@ -182,6 +204,81 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
     })
 }
 
+fn read_schema(path: &Path, model: &Model) -> anyhow::Result<Constraint> {
+    let refused = |error: &dyn std::fmt::Display| bad_input(format!("{}: {error}", path.display()));
+    let schema = std::fs::read_to_string(path).map_err(|error| refused(&error))?;
+    let constraints = Constraints::new(&model.tokenizer, model.tokenizer.end_tokens())?;
+    constraints.compile(&Grammar::JsonSchema(schema)).map_err(|error| refused(&error))
+}
+
+/// Answers with and without the constraint, in turns.
+fn time_answers(engine: &mut Engine, constraint: &Constraint, args: &ModelArgs) -> anyhow::Result<Answers> {
+    let mut bar = Progress::steps("Timing answers");
+    let (mut free, mut constrained, mut ratios) = (vec![], vec![], vec![]);
+    for repetition in 0..=args.repetitions {
+        let seed = repetition as u64;
+        let speeds = [None, Some(constraint)].map(|constraint| answers_per_second(engine, constraint, seed, args));
+        let [without, with] = speeds;
+        let (without, with) = (without?, with?);
+        bar.set(repetition as u64 + 1, args.repetitions as u64 + 1);
+        if repetition > 0 {
+            free.push(without);
+            constrained.push(with);
+            ratios.push(with / without);
+        }
+    }
+    Ok(Answers {
+        free_tokens_per_second: Spread::of(free),
+        constrained_tokens_per_second: Spread::of(constrained),
+        constrained_over_free: Spread::of(ratios),
+    })
+}
+
+/// Tokens per second of `--batch` answers at a time, from the first token until `--generate` of each have come on average.
+fn answers_per_second(
+    engine: &mut Engine,
+    constraint: Option<&Constraint>,
+    seed: u64,
+    args: &ModelArgs,
+) -> anyhow::Result<f64> {
+    let mut seeds = seed << 32..;
+    let mut submit = |engine: &mut Engine| {
+        let sampling = Sampling { temperature: 1.0, seed: seeds.next().unwrap_or_default(), ..Sampling::default() };
+        engine.submit(Request {
+            sampling,
+            constraint: constraint.cloned(),
+            max_tokens: Some(args.generate),
+            ..Request::new(vec![0])
+        })
+    };
+    let mut running = vec![];
+    for _ in 0..args.batch {
+        running.push(submit(engine)?);
+    }
+    let (mut tokens, mut start) = (0, None);
+    while tokens < args.batch * args.generate {
+        let mut ended = vec![];
+        let mut came = 0;
+        engine.step(|event| match event {
+            Event::Token { .. } => came += 1,
+            Event::Finished { request, .. } => ended.push(request),
+            Event::Embedding { .. } => {}
+        })?;
+        // The first step reads the prompts.
+        match start {
+            Some(_) => tokens += came,
+            None => start = Some(Instant::now()),
+        }
+        for id in ended {
+            running.retain(|running| *running != id);
+            running.push(submit(engine)?);
+        }
+    }
+    let seconds = start.map_or(f64::INFINITY, |start| start.elapsed().as_secs_f64());
+    running.into_iter().for_each(|id| engine.cancel(id));
+    Ok(tokens as f64 / seconds)
+}
+
 /// The weights are read once for the whole batch, the KV cache once per sequence; its length is that of the middle step.
 fn bytes_per_token(engine: &Engine, args: &ModelArgs) -> u64 {
     let step = engine.step_bytes(args.depth + args.generate / 2);
@@ -192,13 +289,23 @@ fn table(report: &Report) -> String {
     let rate = |spread: &Spread| {
         format!("{:>8} tokens/s   ({} to {})", figures(spread.median), figures(spread.min), figures(spread.max))
     };
+    let answers = report.answers.as_ref().map_or_else(String::new, |answers| {
+        let ratio = answers.constrained_over_free;
+        format!(
+            "answers    {}   {:.3} times as fast ({:.3} to {:.3}) as those that need not fit\n",
+            rate(&answers.constrained_tokens_per_second),
+            ratio.median,
+            ratio.min,
+            ratio.max,
+        )
+    });
     format!(
         "\
 prefill    {}   {} tokens, batch of {}, after {}
 decode     {}   {} tokens, batch of {}, after {}
 step       {:>8} ms p50, {} ms p99 ({:.2} times as long), {} steps
 reads      {:>8} per token, {} GB/s of {} GB/s ({:.0} %)
-resident   {}
+{answers}resident   {}
 threads    {} ({})
 ",
         rate(&report.prefill_tokens_per_second),
