@@ -13,6 +13,8 @@ pub enum Isa {
     Scalar,
     /// AVX2, FMA, F16C.
     Avx2,
+    /// AVX2 and AVX-VNNI: processors for desks and laps since 2021 that have no AVX-512.
+    AvxVnni,
     /// AVX-512 F, BW, DQ, VL, VNNI.
     Avx512,
     /// NEON with the dot product.
@@ -23,7 +25,7 @@ pub enum Isa {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum IsaError {
     /// Not one of the names.
-    #[error("WHIT_ISA={0} is not an instruction set: use scalar, avx2, avx512 or neon, or leave it unset")]
+    #[error("WHIT_ISA={0} is not an instruction set: use scalar, avx2, avxvnni, avx512 or neon, or leave it unset")]
     Unknown(String),
     /// A name, but the machine lacks it.
     #[error("WHIT_ISA={0}: this machine does not have it; it has {1}")]
@@ -36,6 +38,7 @@ impl Isa {
         match self {
             Isa::Scalar => "scalar",
             Isa::Avx2 => "avx2",
+            Isa::AvxVnni => "avxvnni",
             Isa::Avx512 => "avx512",
             Isa::Neon => "neon",
         }
@@ -57,6 +60,9 @@ impl Isa {
             {
                 found.push(Isa::Avx512);
             }
+            if avx2 && is_x86_feature_detected!("avxvnni") {
+                found.push(Isa::AvxVnni);
+            }
             if avx2 {
                 found.push(Isa::Avx2);
             }
@@ -76,7 +82,7 @@ impl Isa {
     pub fn choose() -> Result<Isa, IsaError> {
         let available = Isa::available();
         let Ok(wanted) = std::env::var("WHIT_ISA") else { return Ok(available[0]) };
-        let isa = [Isa::Scalar, Isa::Avx2, Isa::Avx512, Isa::Neon]
+        let isa = [Isa::Scalar, Isa::Avx2, Isa::AvxVnni, Isa::Avx512, Isa::Neon]
             .into_iter()
             .find(|isa| isa.name() == wanted)
             .ok_or(IsaError::Unknown(wanted))?;
@@ -96,6 +102,9 @@ impl Isa {
             // SAFETY: an `Isa` handed to kernels comes from `available`, which asked the machine.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => unsafe { run_avx2(kernel) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => unsafe { run_avx_vnni(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => unsafe { run_avx512(kernel) },
@@ -118,7 +127,14 @@ pub(crate) trait Kernel {
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: the caller of a function with these features has checked for them.
-    kernel.run(unsafe { Avx2::new() })
+    kernel.run(unsafe { Avx2::<false>::new() })
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c,avxvnni")]
+unsafe fn run_avx_vnni<K: Kernel>(kernel: K) -> K::Output {
+    // SAFETY: the caller of a function with these features has checked for them.
+    kernel.run(unsafe { Avx2::<true>::new() })
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -1,4 +1,4 @@
-//! The threads that compute: a fixed team, pinned where it has the processors to itself, that spins briefly between jobs, then yields, then sleeps.
+//! The threads that compute: a fixed team, each on a core of its own where it is as large as the machine, that spins briefly between jobs, then yields, then sleeps.
 //!
 //! A general work pool costs microseconds a job; a token of a small model has hundreds of steps. The team runs one
 //! closure on every thread at once and synchronises inside it with a barrier of a few hundred nanoseconds.
@@ -107,9 +107,11 @@ impl Team {
     pub fn with_isa(threads: Option<usize>, isa: Isa) -> Result<Team, TeamError> {
         assert!(Isa::available().contains(&isa), "this machine does not have {}", isa.name());
         let count = threads.unwrap_or_else(topology::default_threads).max(1);
-        // Two programs that each pin one thread to the first core would share it: pin only when all cores are ours to use.
-        let cores = topology::allowed_cores();
+        let cores = topology::cores();
+        // Smaller teams of several programs would all take the first cores. The caller stays free, as it was and as what it starts
+        // later should be: the core that is left is where the system puts it.
         let pin = count > 1 && count == cores.len();
+        let processors: usize = cores.iter().map(Vec::len).sum();
         let shared = Arc::new(Shared {
             epoch: AtomicUsize::new(0),
             job: UnsafeCell::new(None),
@@ -122,18 +124,18 @@ impl Team {
                 arrived: AtomicUsize::new(0),
                 generation: AtomicUsize::new(0),
                 broken: AtomicBool::new(false),
-                spin: if count > cores.len() { Duration::ZERO } else { SPIN },
+                spin: if count > processors { Duration::ZERO } else { SPIN },
                 count,
             },
         });
         let mut team = Team { shared: shared.clone(), threads: vec![], isa };
         for index in 1..count {
             let shared = shared.clone();
-            let core = cores.get(index).copied().filter(|_| pin);
+            let core = cores.get(index).filter(|_| pin).cloned();
             let thread = std::thread::Builder::new()
                 .name(format!("whit-{index}"))
                 .spawn(move || {
-                    if let Some(core) = core {
+                    if let Some(core) = &core {
                         topology::pin_to(core);
                     }
                     shared.work(index, count);
@@ -338,6 +340,25 @@ mod tests {
                 assert_eq!(seen.into_inner(), threads as u64);
             }
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_team_as_large_as_the_machine_has_a_thread_on_each_core() {
+        let cores = topology::cores();
+        let seen = |threads| {
+            let allowed = Mutex::new(vec![vec![]; threads]);
+            Team::new(Some(threads)).unwrap().run(&|worker| {
+                allowed.lock().unwrap()[worker.index] = topology::allowed_processors();
+            });
+            allowed.into_inner().unwrap()
+        };
+        let all = topology::allowed_processors();
+        if cores.len() > 1 {
+            assert_eq!(seen(cores.len())[1..], cores[1..]);
+        }
+        assert!(seen(cores.len() + 1).iter().all(|allowed| *allowed == all), "more threads than cores are free");
+        assert_eq!(topology::allowed_processors(), all, "the caller is free");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How many threads are worth having, and where to put them.
 
-/// Processors this process may run on, in rising order.
-pub fn allowed_cores() -> Vec<usize> {
+/// Processors this process may run on, in rising order: with hyper-threading, more than there are cores.
+pub fn allowed_processors() -> Vec<usize> {
     #[cfg(target_os = "linux")]
     {
         // SAFETY: the set is plain data of the size that is passed, and the call only writes it.
@@ -11,27 +11,27 @@ pub fn allowed_cores() -> Vec<usize> {
         };
         if let Some(set) = set {
             // SAFETY: the index is within the set.
-            let cores: Vec<usize> =
-                (0..libc::CPU_SETSIZE as usize).filter(|&core| unsafe { libc::CPU_ISSET(core, &set) }).collect();
-            if !cores.is_empty() {
-                return cores;
+            let processors: Vec<usize> =
+                (0..libc::CPU_SETSIZE as usize).filter(|&number| unsafe { libc::CPU_ISSET(number, &set) }).collect();
+            if !processors.is_empty() {
+                return processors;
             }
         }
     }
     (0..std::thread::available_parallelism().map_or(1, |n| n.get())).collect()
 }
 
-/// Binds the calling thread to one processor; without effect where the system has no such call.
-pub(crate) fn pin_to(core: usize) {
+/// Binds the calling thread to some processors; without effect where the system has no such call.
+pub(crate) fn pin_to(processors: &[usize]) {
     #[cfg(target_os = "linux")]
     // SAFETY: the set is plain data of the size that is passed. A refusal leaves the thread where it was.
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(core, &mut set);
+        processors.iter().for_each(|&number| libc::CPU_SET(number, &mut set));
         libc::sched_setaffinity(0, std::mem::size_of::<libc::cpu_set_t>(), &set);
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = core;
+    let _ = processors;
 }
 
 /// Whether one stream of reads runs at the memory's full speed without being asked for ahead. It does on AMD's processors, and
@@ -50,13 +50,17 @@ pub(crate) fn reads_ahead_well() -> bool {
     false
 }
 
+/// The allowed processors, by the physical core they belong to.
+pub(crate) fn cores() -> Vec<Vec<usize>> {
+    by_core(&allowed_processors(), |number| {
+        std::fs::read_to_string(format!("/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list")).ok()
+    })
+}
+
 /// Physical cores among the allowed processors, within the control groups' quotas rounded down; at least 1.
 pub fn default_threads() -> usize {
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let physical = physical_cores(&allowed_cores(), |core| {
-        read(&format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"))
-    });
-    physical.min(quota_cores(read).unwrap_or(usize::MAX)).max(1)
+    let quota = quota_cores(|path| std::fs::read_to_string(path).ok());
+    cores().len().min(quota.unwrap_or(usize::MAX)).max(1)
 }
 
 /// Folders of the control groups this process is in, its own first, then those around it: what limits them limits it.
@@ -81,13 +85,17 @@ pub fn control_groups(read: impl Fn(&str) -> Option<String>, controller: &str) -
     folders
 }
 
-/// Counts each group of hardware threads once. `siblings` gives the text of the kernel's list, for example `0,4` or `0-1`.
-fn physical_cores(allowed: &[usize], siblings: impl Fn(usize) -> Option<String>) -> usize {
-    let mut groups: Vec<String> =
-        allowed.iter().map(|&core| siblings(core).unwrap_or_else(|| core.to_string()).trim().to_owned()).collect();
-    groups.sort_unstable();
-    groups.dedup();
-    groups.len()
+/// Puts hardware threads of a core together, cores in the order of their first. `siblings` gives the text of the kernel's list, for example `0,4` or `0-1`.
+fn by_core(allowed: &[usize], siblings: impl Fn(usize) -> Option<String>) -> Vec<Vec<usize>> {
+    let mut cores: Vec<(String, Vec<usize>)> = vec![];
+    for &number in allowed {
+        let name = siblings(number).unwrap_or_else(|| number.to_string()).trim().to_owned();
+        match cores.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, processors)) => processors.push(number),
+            None => cores.push((name, vec![number])),
+        }
+    }
+    cores.into_iter().map(|(_, processors)| processors).collect()
 }
 
 /// Whole processors the tightest control group grants; `None` if none sets a limit.
@@ -113,8 +121,8 @@ mod tests {
     #[test]
     fn hardware_threads_of_a_core_count_once() {
         let lists = ["0,2", "1,3", "0,2", "1,3"];
-        assert_eq!(physical_cores(&[0, 1, 2, 3], |core| Some(format!("{}\n", lists[core]))), 2);
-        assert_eq!(physical_cores(&[0, 1], |_| None), 2);
+        assert_eq!(by_core(&[0, 1, 2, 3], |number| Some(format!("{}\n", lists[number]))), [[0, 2], [1, 3]]);
+        assert_eq!(by_core(&[0, 1], |_| None), [[0], [1]]);
     }
 
     #[test]

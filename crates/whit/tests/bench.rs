@@ -50,7 +50,7 @@ fn the_instruction_set_can_be_forced() {
     let path = fixture("pocket").to_string_lossy().into_owned();
     let args = ["bench", "model", &path, "-p", "8", "-n", "2", "-r", "1", "--steps", "0", "--json"];
     assert_eq!(whit(args).env("WHIT_ISA", "scalar").json()["isa"], "scalar");
-    whit(args).env("WHIT_ISA", "abacus").refused(2, &["WHIT_ISA=abacus", "scalar, avx2, avx512 or neon"]);
+    whit(args).env("WHIT_ISA", "abacus").refused(2, &["WHIT_ISA=abacus", "scalar, avx2, avxvnni, avx512 or neon"]);
 }
 
 #[test]

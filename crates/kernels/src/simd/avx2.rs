@@ -1,17 +1,17 @@
-//! AVX2: two registers a vector. Without VNNI the dot product goes through sixteen-bit sums.
+//! AVX2: two registers a vector. Without AVX-VNNI the dot product goes through sixteen-bit sums.
 
 use std::arch::x86_64::*;
 
 use super::Simd;
 
-/// Proof that the machine has AVX2, FMA and F16C.
+/// Proof that the machine has AVX2, FMA and F16C; and AVX-VNNI, if `VNNI`.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2(());
+pub(crate) struct Avx2<const VNNI: bool>(());
 
-impl Avx2 {
+impl<const VNNI: bool> Avx2<VNNI> {
     /// # Safety
     /// The machine has the features named at the type.
-    pub(crate) unsafe fn new() -> Avx2 {
+    pub(crate) unsafe fn new() -> Self {
         Avx2(())
     }
 }
@@ -24,13 +24,13 @@ macro_rules! both {
 
 // SAFETY, for every block below: `self` proves that the instructions exist; pointer methods pass on their caller's
 // promise about the memory.
-impl Simd for Avx2 {
+impl<const VNNI: bool> Simd for Avx2<VNNI> {
     type F = [__m256; 2];
     type I = [__m256i; 2];
     type B = [__m256i; 2];
     const MAX_TILE: usize = 4;
-    // The signs of wide codes decide those of the activations, so the codes must have some.
-    const WIDE_OFFSET: i32 = 128;
+    // Without VNNI, the signs of wide codes decide those of the activations, so the codes must have some.
+    const WIDE_OFFSET: i32 = if VNNI { 0 } else { 128 };
     const ROW_TILE: usize = 4;
 
     #[inline(always)]
@@ -239,7 +239,9 @@ impl Simd for Avx2 {
         unsafe {
             let with = _mm256_set1_epi32(with.cast::<i32>().read_unaligned());
             let ones = _mm256_set1_epi16(1);
-            if WIDE {
+            if VNNI {
+                [_mm256_dpbusd_avx_epi32(sum[0], codes[0], with), _mm256_dpbusd_avx_epi32(sum[1], codes[1], with)]
+            } else if WIDE {
                 // vpmaddubsw takes unsigned by signed and saturates: of signed codes the sign goes over to the other side. Two products
                 // of at most 128 * 127 then fit sixteen bits.
                 let middle = _mm256_set1_epi8(-128);
@@ -257,7 +259,7 @@ impl Simd for Avx2 {
             }
         }
     }
-    const HAS_PAIRS: bool = true;
+    const HAS_PAIRS: bool = !VNNI;
     #[inline(always)]
     unsafe fn add_pairs(self, pairs: Self::I, codes: Self::B, with: *const i8) -> Self::I {
         unsafe {
