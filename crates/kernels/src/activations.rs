@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use crate::isa::Kernel;
+use crate::math::magnitude;
 use crate::memory::round_up;
 use crate::simd::{LANES, LARGEST_ROW_TILE, Simd, load_some};
 
@@ -111,7 +112,7 @@ impl TileRow {
 }
 
 /// Quantises one group of 32 values, the two halves given, into its place in a row: `q = round(x * 127 / max|x|)`, scale
-/// `max|x| / 127`.
+/// `max|x| / 127`. Where one is not a finite number, all bytes are 0 and the scale is NaN: so is then whatever is made of it.
 ///
 /// # Safety
 /// `to` is a row of layout `row`, and `group` lies within it.
@@ -119,9 +120,14 @@ impl TileRow {
 unsafe fn quantise_group<S: Simd>(s: S, [a, b]: [S::F; 2], row: QuantisedRow, to: TileRow, group: usize) {
     // SAFETY: passed on.
     unsafe {
-        let largest = s.largest(s.max(s.abs(a), s.abs(b)));
+        let largest = s.largest(s.max(magnitude(s, a), magnitude(s, b)));
         // Values too small to tell from zero would divide to infinity.
         let largest = if largest > 1e-30 { largest } else { 0.0 };
+        let (a, b, scale) = match largest < f32::INFINITY {
+            true => (a, b, largest / 127.0),
+            // No integer stands for what overflowed, and machines round it to different ones.
+            false => (s.splat(0.0), s.splat(0.0), f32::NAN),
+        };
         let inverse = s.splat(if largest > 0.0 { 127.0 / largest } else { 0.0 });
         let a = s.round_to_int(s.mul(a, inverse));
         let b = s.round_to_int(s.mul(b, inverse));
@@ -131,7 +137,7 @@ unsafe fn quantise_group<S: Simd>(s: S, [a, b]: [S::F; 2], row: QuantisedRow, to
         for (j, word) in bytes.into_iter().enumerate() {
             *to.word(group, j) = word;
         }
-        *to.scale(row, group) = largest / 127.0;
+        *to.scale(row, group) = scale;
         // Sums of sixteen bytes are exact in f32.
         *to.sum(row, group, 0) = s.sum(s.int_to_float(a)) as i32;
         *to.sum(row, group, 1) = s.sum(s.int_to_float(b)) as i32;
@@ -234,7 +240,41 @@ impl<F: Source> Kernel for QuantiseRows<F> {
 
 #[cfg(test)]
 mod tests {
-    use super::tile_of;
+    use super::*;
+    use crate::isa::Isa;
+
+    /// The bytes of one row.
+    fn quantised(isa: Isa, values: &[f32]) -> Vec<u8> {
+        let layout = QuantisedRow::new(values.len());
+        let mut row = crate::memory::AlignedBytes::zeroed(layout.bytes());
+        let source = Floats { from: values.as_ptr(), stride: 0 };
+        let share = 0..layout.groups();
+        isa.run(QuantiseRows { source, cols: values.len(), to: row.as_mut_ptr(), rows: 1, share });
+        row.to_vec()
+    }
+
+    #[test]
+    fn a_group_that_overflowed_has_no_scale_and_no_bytes_and_changes_no_other() {
+        const COLS: usize = 256;
+        let layout = QuantisedRow::new(COLS);
+        let sound: Vec<f32> = (0..COLS).map(|i| (i * 37 % 101) as f32 - 50.0).collect();
+        let all_sound = quantised(Isa::Scalar, &sound);
+        assert!(all_sound[..COLS].iter().all(|&byte| byte as i8 != -128));
+        for at in 0..COLS {
+            let group = at / GROUP;
+            let mut expected = all_sound.clone();
+            expected[group * GROUP..][..GROUP].fill(0);
+            expected[layout.scales_at(1) + 4 * group..][..4].copy_from_slice(&f32::NAN.to_ne_bytes());
+            expected[layout.sums_at(1) + 8 * group..][..8].fill(0);
+            for bad in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -f32::NAN] {
+                let mut values = sound.clone();
+                values[at] = bad;
+                for isa in Isa::available() {
+                    assert!(quantised(isa, &values) == expected, "{isa:?}: {bad} at {at}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn tiles_follow_each_other_and_cover_every_row() {

@@ -2,12 +2,19 @@
 
 use crate::simd::Simd;
 
-/// `e^x` to about one unit in the last place; 0 below -87.3, finite above. Cody-Waite reduction and the polynomial of
+/// `|x|`, and infinity for NaN, which no comparison would find.
+#[inline(always)]
+pub(crate) fn magnitude<S: Simd>(s: S, x: S::F) -> S::F {
+    let (size, infinity) = (s.abs(x), s.splat(f32::INFINITY));
+    s.select_less(size, infinity, size, infinity)
+}
+
+/// `e^x` to about one unit in the last place; 0 below -87.3, finite above, NaN of NaN. Cody-Waite reduction and the polynomial of
 /// Cephes' `expf` (Moshier).
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(s: S, x: S::F) -> S::F {
     const LOWEST: f32 = -87.3;
-    let clamped = s.min(s.max(x, s.splat(LOWEST)), s.splat(88.3));
+    let clamped = s.min(s.splat(88.3), s.max(s.splat(LOWEST), x));
     let n = s.round_to_int(s.mul(clamped, s.splat(std::f32::consts::LOG2_E)));
     let nf = s.int_to_float(n);
     let r = s.fma(nf, s.splat(-0.693_359_4), clamped);
@@ -77,7 +84,7 @@ impl Activation {
                 let half = s.mul(s.splat(0.5), x);
                 s.fma(half, tanh(s, inner), half)
             }
-            Activation::Relu => s.max(x, s.splat(0.0)),
+            Activation::Relu => s.select_less(x, s.splat(0.0), s.splat(0.0), x),
         }
     }
 }

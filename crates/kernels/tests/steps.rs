@@ -48,12 +48,29 @@ const KERNEL: usize = 3;
 
 /// A nonsense of a model that has every step once. Logits of the tokens from `unasked` on, run in chunks of `chunk`.
 fn run(isa: Isa, threads: usize, shape: Heads, chunk: usize, unasked: usize) -> Vec<Vec<u32>> {
+    run_with(isa, threads, shape, chunk, unasked, None)
+}
+
+/// As [`run`]; the numbers of the token at `overflows` are too large to be squared.
+fn run_with(
+    isa: Isa,
+    threads: usize,
+    shape: Heads,
+    chunk: usize,
+    unasked: usize,
+    overflows: Option<usize>,
+) -> Vec<Vec<u32>> {
     let team = &mut Team::with_isa(Some(threads), isa).unwrap();
     let Heads { heads, kv_heads, head_dim, window, softcap, format, pairing, rotated } = shape;
     let mut b = Builder::new(chunk, chunk);
     let mut layout = KvLayout::new();
 
-    let table: Vec<u8> = numbers(TOKENS * WIDTH, 1).iter().flat_map(|x| x.to_le_bytes()).collect();
+    let tokens: Vec<u32> = (0..TOKENS as u32).map(|i| i * 13 % TOKENS as u32).collect();
+    let mut table = numbers(TOKENS * WIDTH, 1);
+    if let Some(position) = overflows {
+        table[tokens[position] as usize * WIDTH..][..WIDTH].iter_mut().for_each(|x| *x *= 1e30);
+    }
+    let table: Vec<u8> = table.iter().flat_map(|x| x.to_le_bytes()).collect();
     let bytes = 0..table.len();
     let table = Table::new(Arc::new(table), bytes, Format::F32, WIDTH).unwrap();
     let x = b.floats(Rows::Tokens, WIDTH);
@@ -147,7 +164,6 @@ fn run(isa: Isa, threads: usize, shape: Heads, chunk: usize, unasked: usize) -> 
     let mut program = b.finish(threads);
     let blocks: Vec<u32> = (0..TOKENS.div_ceil(BLOCK) as u32).rev().collect();
     let mut kv = KvCache::new(layout, blocks.len()).unwrap();
-    let tokens: Vec<u32> = (0..TOKENS as u32).map(|i| i * 13 % TOKENS as u32).collect();
     let mut rows = Vec::new();
     let mut position = 0;
     for tokens in tokens.chunks(chunk) {
@@ -198,6 +214,39 @@ fn every_step_gives_the_same_bits_everywhere() {
                     twin[16..],
                     "{isa:?}, {threads} threads, two chunks unasked"
                 );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_looks_at_a_token_that_overflowed_is_nan_and_nothing_else_changes_a_bit() {
+    use KvFormat::{BF16, F16, F32, Q8};
+    let pairing = RotaryPairing::Half;
+    for (format, heads, head_dim, window) in
+        [(F16, 4, 16, None), (F32, 3, 24, Some(20)), (BF16, 9, 8, Some(33)), (Q8, 6, 16, Some(50)), (Q8, 2, 40, None)]
+    {
+        let softcap = window.map(|_| 1.5);
+        let shape = Heads { heads, kv_heads: 1, head_dim, window, softcap, format, pairing, rotated: head_dim };
+        let sound = run(Isa::Scalar, 1, shape, TOKENS, 0);
+        // In the middle of a block of the cache, and of a tile of queries.
+        for position in [77, 301] {
+            // The attention looks at a window, and the convolution at two before that.
+            let sees = |at: usize| (position..position + window.unwrap_or(TOKENS) + KERNEL - 1).contains(&at);
+            for isa in Isa::available() {
+                for (threads, chunk) in [(1, 1), (2, 23), (3, TOKENS)] {
+                    let rows = run_with(isa, threads, shape, chunk, 0, Some(position));
+                    for (at, (row, sound)) in rows.iter().zip(&sound).enumerate() {
+                        let is_right = match sees(at) {
+                            true => row.iter().all(|&bits| f32::from_bits(bits).is_nan()),
+                            false => row == sound,
+                        };
+                        assert!(
+                            is_right,
+                            "{isa:?}, {format:?}, {threads} threads, chunks of {chunk}, {position}: {at}"
+                        );
+                    }
+                }
             }
         }
     }

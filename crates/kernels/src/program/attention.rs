@@ -525,6 +525,7 @@ impl Tile {
                     score[1] = show(s, 1, ends, score[1], s.splat(HIDDEN));
                 }
                 let maximum = maxima.add(self.first + i);
+                // Of NaN, whatever the machine makes of it: every value of this query is NaN then.
                 let largest = s.largest(s.max(score[0], score[1])).max(*maximum);
                 let mut chance = score;
                 for chance in &mut chance {

@@ -193,8 +193,7 @@ pub(super) trait Element: 'static {
     /// Whether numbers are kept divided by a scale of their row, the largest of them 127.
     const SCALED: bool = false;
     unsafe fn load<S: Simd>(s: S, from: *const Self::Bits) -> S::F;
-    /// Stores sixteen numbers; what is too large for the format becomes its largest number, so that no cache ever holds an
-    /// infinity that could reach another sequence.
+    /// Stores sixteen numbers; what is too large for the format becomes its largest number. NaN stays NaN where there is one.
     unsafe fn store<S: Simd>(s: S, to: *mut Self::Bits, value: S::F);
 }
 
@@ -213,7 +212,7 @@ impl Element for Half {
     #[inline(always)]
     unsafe fn store<S: Simd>(s: S, to: *mut u16, value: S::F) {
         // SAFETY: passed on.
-        unsafe { s.store_f16(to, s.min(s.max(value, s.splat(-65504.0)), s.splat(65504.0))) }
+        unsafe { s.store_f16(to, s.min(s.splat(65504.0), s.max(s.splat(-65504.0), value))) }
     }
 }
 
@@ -228,7 +227,7 @@ impl Element for Brain {
     unsafe fn store<S: Simd>(s: S, to: *mut u16, value: S::F) {
         let most = half::bf16::MAX.to_f32();
         // SAFETY: passed on.
-        unsafe { s.store_bf16(to, s.min(s.max(value, s.splat(-most)), s.splat(most))) }
+        unsafe { s.store_bf16(to, s.min(s.splat(most), s.max(s.splat(-most), value))) }
     }
 }
 
@@ -243,7 +242,7 @@ impl Element for Byte {
     #[inline(always)]
     unsafe fn store<S: Simd>(s: S, to: *mut i8, value: S::F) {
         // SAFETY: passed on.
-        unsafe { s.store_i8(to, s.round_to_int(s.min(s.max(value, s.splat(-127.0)), s.splat(127.0)))) }
+        unsafe { s.store_i8(to, s.round_to_int(s.min(s.splat(127.0), s.max(s.splat(-127.0), value)))) }
     }
 }
 
@@ -257,6 +256,6 @@ impl Element for Single {
     #[inline(always)]
     unsafe fn store<S: Simd>(s: S, to: *mut f32, value: S::F) {
         // SAFETY: passed on.
-        unsafe { s.store(to, s.min(s.max(value, s.splat(-f32::MAX)), s.splat(f32::MAX))) }
+        unsafe { s.store(to, s.min(s.splat(f32::MAX), s.max(s.splat(-f32::MAX), value))) }
     }
 }

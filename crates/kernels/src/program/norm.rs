@@ -101,7 +101,9 @@ impl Norm {
                 }
                 squares = s.fma(x, x, squares);
             }
-            [mean, 1.0 / (s.sum(squares) / size as f32 + self.epsilon).sqrt()]
+            let square = s.sum(squares) / size as f32 + self.epsilon;
+            // Divided by infinity, all but what overflowed would be 0, and look like an answer.
+            [mean, if square.is_finite() { 1.0 / square.sqrt() } else { f32::NAN }]
         }
     }
 

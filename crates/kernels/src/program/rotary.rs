@@ -3,6 +3,7 @@
 use super::kv::{BLOCK, Brain, Byte, Element, Half, Heads, KvFormat, KvLayer, Single};
 use super::{Buffer, Builder, Context, Rows, Step};
 use crate::isa::Kernel;
+use crate::math::magnitude;
 use crate::simd::{LANES, Simd, load_some};
 use crate::team::Worker;
 
@@ -213,13 +214,19 @@ impl<E: Element> Kernel for Store<E> {
         unsafe {
             let keys = self.keys.cast::<E::Bits>().add(self.heads.key_at(self.slot));
             let values = self.values.cast::<E::Bits>().add(self.slot * self.heads.value_stride());
+            let mut largest = [largest(s, key, self.head_dim), largest(s, self.value, self.head_dim)];
+            // What overflowed makes NaN of whatever looks at it, and of nothing else: a hidden key's score is replaced, while a hidden
+            // value is multiplied with 0, and must be a number.
+            let overflowed = largest.contains(&f32::INFINITY);
+            if overflowed {
+                largest = [f32::NAN, 0.0];
+            }
             let mut scales = [1.0; 2];
             if E::SCALED {
                 let to = self.keys.add(self.heads.scales_at()).cast::<f32>();
-                for (at, from) in [key, self.value].into_iter().enumerate() {
-                    let largest = largest(s, from, self.head_dim);
+                for (at, largest) in largest.into_iter().enumerate() {
                     // Values too small to tell from zero would divide to infinity.
-                    let scale = if largest > 1e-30 { largest / 127.0 } else { 0.0 };
+                    let scale = if largest <= 1e-30 { 0.0 } else { largest / 127.0 };
                     *to.add(at * BLOCK + self.slot) = scale;
                     scales[at] = if scale > 0.0 { 127.0 / largest } else { 0.0 };
                 }
@@ -228,6 +235,10 @@ impl<E: Element> Kernel for Store<E> {
             for i in (0..self.head_dim).step_by(LANES) {
                 let n = self.head_dim - i;
                 let (mut k, mut v) = (load_some(s, key.add(i), n), load_some(s, self.value.add(i), n));
+                if overflowed {
+                    k = s.splat(if E::SCALED { 0.0 } else { f32::NAN });
+                    v = s.splat(0.0);
+                }
                 if E::SCALED {
                     k = s.mul(k, s.splat(scales[0]));
                     v = s.mul(v, s.splat(scales[1]));
@@ -242,13 +253,13 @@ impl<E: Element> Kernel for Store<E> {
     }
 }
 
-/// The largest absolute value of `n`, at most the largest finite number.
+/// The largest absolute value of `n`: infinite if one is not a finite number.
 #[inline(always)]
 unsafe fn largest<S: Simd>(s: S, from: *const f32, n: usize) -> f32 {
     let mut all = s.splat(0.0);
     for i in (0..n).step_by(LANES) {
         // SAFETY: passed on.
-        all = s.max(all, s.abs(unsafe { load_some(s, from.add(i), n - i) }));
+        all = s.max(all, magnitude(s, unsafe { load_some(s, from.add(i), n - i) }));
     }
-    s.largest(all).min(f32::MAX)
+    s.largest(all)
 }

@@ -70,16 +70,16 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn div(self, a: Self::F, b: Self::F) -> Self::F;
     /// `a * b + c`, rounded once.
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
-    /// The larger; neither may be NaN.
+    /// The larger; NaN where `b` is. Of a NaN in `a` alone, machines make what they like.
     fn max(self, a: Self::F, b: Self::F) -> Self::F;
-    /// The smaller; neither may be NaN.
+    /// The smaller; of NaN as [`Simd::max`].
     fn min(self, a: Self::F, b: Self::F) -> Self::F;
     fn abs(self, a: Self::F) -> Self::F;
     /// `yes` in lanes where `a < b`, else `no`.
     fn select_less(self, a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F;
     /// Sum in the order of a balanced tree: lanes 8 apart, then 4, 2, 1.
     fn sum(self, a: Self::F) -> f32;
-    /// Largest lane.
+    /// Largest lane; none may be NaN.
     fn largest(self, a: Self::F) -> f32;
 
     fn int_splat(self, value: i32) -> Self::I;

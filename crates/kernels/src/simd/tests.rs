@@ -2,6 +2,7 @@
 
 use super::{LANES, Scalar, Simd};
 use crate::isa::{Isa, Kernel};
+use crate::math::{Activation, exp, magnitude};
 
 /// Numbers at the edges of every rounding here: ties between integers, between half-precision and between bfloat16
 /// numbers, subnormal ones of each, what overflows half precision, and ordinary ones of both signs.
@@ -146,6 +147,52 @@ fn every_operation_gives_the_bits_of_its_scalar_twin() {
         assert_eq!(got.len(), twin.len());
         for (got, twin) in got.into_iter().zip(&twin) {
             assert_eq!(&got, twin, "{isa:?}");
+        }
+    }
+}
+
+/// Whether a NaN, in any lane and of either sign, comes out of them.
+struct OfNan;
+
+impl Kernel for OfNan {
+    type Output = Vec<(&'static str, bool)>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Self::Output {
+        let mut out = Vec::new();
+        for lane in 0..LANES {
+            for nan in [f32::NAN, -f32::NAN] {
+                let mut lanes = [1.0; LANES];
+                lanes[lane] = nan;
+                // SAFETY: sixteen numbers.
+                let x = unsafe { s.load(lanes.as_ptr()) };
+                let all = [
+                    ("max", s.max(s.splat(-2.0), x)),
+                    ("min", s.min(s.splat(2.0), x)),
+                    ("exp", exp(s, x)),
+                    ("relu", Activation::Relu.apply(s, x)),
+                    ("silu", Activation::Silu.apply(s, x)),
+                    ("gelu", Activation::Gelu.apply(s, x)),
+                    ("gelu by tanh", Activation::GeluTanh.apply(s, x)),
+                    ("magnitude, made NaN again", s.sub(magnitude(s, x), s.splat(f32::INFINITY))),
+                ];
+                for (name, value) in all {
+                    let mut lanes = [0f32; LANES];
+                    // SAFETY: sixteen numbers.
+                    unsafe { s.store(lanes.as_mut_ptr(), value) };
+                    out.push((name, (0..LANES).all(|i| lanes[i].is_nan() == (i == lane))));
+                }
+            }
+        }
+        out
+    }
+}
+
+#[test]
+fn what_is_made_of_nan_is_nan() {
+    for isa in Isa::available() {
+        for (name, stays) in isa.run(OfNan) {
+            assert!(stays, "{isa:?}: {name}");
         }
     }
 }
