@@ -350,10 +350,11 @@ impl Engine {
     }
 
     /// Runs one forward pass over whatever is to be done (a chunk of prompts, a token each for running answers) and tells
-    /// what came of it. With nothing to do, returns at once. A step in which no request joins allocates nothing.
+    /// what came of it. With nothing to do, returns at once. A step in which no request joins allocates nothing. A request whose numbers
+    /// overflow ends with [`FinishReason::NotFinite`]; the others do not notice.
     ///
     /// # Errors
-    /// [`EngineError::NotFinite`] if the model's numbers overflow; otherwise only if the engine itself is broken.
+    /// Only if the engine itself is broken.
     pub fn step(&mut self, mut tell: impl FnMut(Event)) -> Result<(), EngineError> {
         let started = Instant::now();
         self.expire(started, &mut tell);

@@ -16,7 +16,8 @@ pub enum EngineError {
     /// A request that cannot be served.
     #[error("{0}")]
     Request(String),
-    /// The model's numbers have left the range of floats.
+    /// The model's numbers have left the range of floats: what [`FinishReason::NotFinite`](crate::FinishReason::NotFinite) says of a
+    /// request.
     #[error(
         "the model's logits are not finite numbers: its weights are damaged, or too large for half precision; try --kv f32 or download it again"
     )]

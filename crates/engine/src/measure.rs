@@ -96,7 +96,7 @@ impl Engine {
     /// Independent of any request.
     ///
     /// # Errors
-    /// As [`Engine::logits`].
+    /// As [`Engine::logits`], and [`EngineError::NotFinite`].
     pub fn log_likelihoods(&mut self, tokens: &[u32]) -> Result<Vec<f32>, EngineError> {
         let mut likelihoods = Vec::with_capacity(tokens.len().saturating_sub(1));
         self.logits(tokens, MAX_LOGITS, &mut |position, logits| {
@@ -104,7 +104,10 @@ impl Engine {
                 likelihoods.push((f64::from(logits[next as usize]) - log_sum_exp(logits)) as f32);
             }
         })?;
-        Ok(likelihoods)
+        match likelihoods.iter().all(|likelihood| likelihood.is_finite()) {
+            true => Ok(likelihoods),
+            false => Err(EngineError::NotFinite),
+        }
     }
 
     /// Runs `tokens` through this model and through `reference`, beside each other, so that of neither more than a few logits are
@@ -112,7 +115,7 @@ impl Engine {
     /// request.
     ///
     /// # Errors
-    /// As [`Engine::logits`], of either; or if the two give logits of different vocabularies.
+    /// As [`Engine::log_likelihoods`], of either; or if the two give logits of different vocabularies.
     pub fn compare(
         &mut self,
         reference: &mut Engine,
@@ -143,7 +146,11 @@ impl Engine {
                             those.len()
                         )));
                     }
-                    each(Compared::of(those, these, tokens[at + 1] as usize));
+                    let compared = Compared::of(those, these, tokens[at + 1] as usize);
+                    if !(compared.log_likelihood + compared.reference_log_likelihood).is_finite() {
+                        return Err(EngineError::NotFinite);
+                    }
+                    each(compared);
                 }
                 Ok(())
             });

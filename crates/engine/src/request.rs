@@ -197,6 +197,9 @@ pub enum FinishReason {
     /// The constraint could not be followed to its end: it is too complex, or no token of the vocabulary fits. The answer so far
     /// may not fit it.
     Constraint,
+    /// The model's numbers have left the range of floats ([`EngineError::NotFinite`](crate::EngineError::NotFinite) has a sentence on
+    /// that): there is nothing to go on with, and an embedding was not told.
+    NotFinite,
 }
 
 /// What a request took.

@@ -154,7 +154,7 @@ impl Running {
     /// comes true, from `logits(1)` and so on the tokens after it. The same tokens as one at a time. `price`: see [`Drafts::judge`].
     ///
     /// # Errors
-    /// If the model's numbers have left the range of floats.
+    /// If the engine is broken.
     pub fn advance<'l>(
         &mut self,
         logits: impl Fn(usize) -> &'l [f32],
@@ -193,13 +193,12 @@ impl Running {
         if self.computed < self.prompt {
             return;
         }
-        let request = self.id;
-        if self.sum.is_empty() {
-            tell(Event::Embedding { request, vector: last });
-        } else {
-            let mean: Vec<f32> = self.sum.iter().map(|sum| (sum / self.prompt as f64) as f32).collect();
-            tell(Event::Embedding { request, vector: &mean });
+        let mean: Vec<f32> = self.sum.iter().map(|sum| (sum / self.prompt as f64) as f32).collect();
+        let vector = if mean.is_empty() { last } else { &mean };
+        if !vector.iter().all(|value| value.is_finite()) {
+            return self.finish(FinishReason::NotFinite, tell);
         }
+        tell(Event::Embedding { request: self.id, vector });
         self.finish(FinishReason::Stop, tell);
     }
 
@@ -247,25 +246,20 @@ impl Running {
         }
         match self.constraint.take() {
             Some(mut constraint) => {
-                let result = self.choose_within(&mut constraint, logits, tell);
+                self.choose_within(&mut constraint, logits, tell);
                 self.constraint = Some(constraint);
-                result
             }
-            None if self.is_constrained => Err(EngineError::Internal("a constraint was lost".into())),
+            None if self.is_constrained => return Err(EngineError::Internal("a constraint was lost".into())),
             None => {
                 let id = self.sampler.choose(logits, None);
-                self.take(id, Some(logits), false, tell)
+                self.take(id, Some(logits), false, tell);
             }
         }
+        Ok(())
     }
 
     /// As [`Running::choose`], and takes the tokens that can only follow.
-    fn choose_within(
-        &mut self,
-        constraint: &mut Constraint,
-        logits: &[f32],
-        tell: &mut impl FnMut(Event),
-    ) -> Result<(), EngineError> {
+    fn choose_within(&mut self, constraint: &mut Constraint, logits: &[f32], tell: &mut impl FnMut(Event)) {
         let id = match (constraint.take_forced(), constraint.mask()) {
             (Some(id), _) => {
                 self.sampler.note(id);
@@ -274,42 +268,35 @@ impl Running {
             (None, Some(mask)) => {
                 let id = self.sampler.choose(logits, Some(mask));
                 if !allows(mask, id) {
-                    // The tokenizer has tokens that the model does not have, and only they fit.
-                    self.finish(FinishReason::Constraint, tell);
-                    return Ok(());
+                    // Nothing that is allowed has a number; or the tokenizer has tokens that the model does not have, and only they fit.
+                    let overflowed = logits.iter().any(|logit| logit.is_nan());
+                    let reason = if overflowed { FinishReason::NotFinite } else { FinishReason::Constraint };
+                    return self.finish(reason, tell);
                 }
                 constraint.consume(id);
                 id
             }
             (None, None) => {
                 let is_complete = constraint.end() == Some(End::Complete);
-                self.finish(if is_complete { FinishReason::Stop } else { FinishReason::Constraint }, tell);
-                return Ok(());
+                return self.finish(if is_complete { FinishReason::Stop } else { FinishReason::Constraint }, tell);
             }
         };
-        self.take(id, Some(logits), constraint.end() == Some(End::Complete), tell)?;
+        self.take(id, Some(logits), constraint.end() == Some(End::Complete), tell);
         // Log-probabilities take logits: then what is forced is run one by one, too.
         while self.logprobs.is_none() && !self.over {
             let Some(id) = constraint.take_forced() else { break };
             self.sampler.note(id);
-            self.take(id, None, constraint.end() == Some(End::Complete), tell)?;
+            self.take(id, None, constraint.end() == Some(End::Complete), tell);
         }
         if !self.over && constraint.end() == Some(End::Failed) {
             self.finish(FinishReason::Constraint, tell);
         }
-        Ok(())
     }
 
     /// The answer goes on with `id`, and tells it. `logits`: those it was chosen from, if it was; `ends`: nothing comes after it.
-    fn take(
-        &mut self,
-        id: u32,
-        logits: Option<&[f32]>,
-        ends: bool,
-        tell: &mut impl FnMut(Event),
-    ) -> Result<(), EngineError> {
+    fn take(&mut self, id: u32, logits: Option<&[f32]>, ends: bool, tell: &mut impl FnMut(Event)) {
         if logits.is_some_and(|logits| !logits[id as usize].is_finite()) {
-            return Err(EngineError::NotFinite);
+            return self.finish(FinishReason::NotFinite, tell);
         }
         self.tokens.push(id);
         self.first_token.get_or_insert_with(Instant::now);
@@ -333,7 +320,6 @@ impl Running {
         } else if self.tokens.len() >= self.limit {
             self.finish(FinishReason::Length, tell);
         }
-        Ok(())
     }
 
     /// Tells the end, with the text that was held back.

@@ -74,6 +74,7 @@ pub struct ModelMetrics {
     stopped: Counter,
     cut: Counter,
     aborted: Counter,
+    failed: Counter,
     first_token: Histogram,
     between_tokens: Histogram,
     request: Histogram,
@@ -145,6 +146,7 @@ impl Metrics {
             stopped: finished("stop"),
             cut: finished("length"),
             aborted: finished("abort"),
+            failed: finished("error"),
             first_token: self.first_token.get_or_create_owned(&labels),
             between_tokens: self.between_tokens.get_or_create_owned(&labels),
             request: self.request.get_or_create_owned(&labels),
@@ -186,6 +188,7 @@ impl ModelMetrics {
         match reason {
             FinishReason::Stop => self.stopped.inc(),
             FinishReason::Length | FinishReason::Deadline | FinishReason::Constraint => self.cut.inc(),
+            FinishReason::NotFinite => self.failed.inc(),
         };
         self.prompt_tokens.inc_by(usage.prompt_tokens as u64);
         self.prefix_queries.inc_by(usage.prompt_tokens as u64);

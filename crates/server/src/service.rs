@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use whit_engine::{
-    Constraint, ConstraintError, Constraints, Engine, Event, FinishReason, Grammar, MemoryPlan, Occupancy, Request,
-    RequestId, TokenLogprob, Usage,
+    Constraint, ConstraintError, Constraints, Engine, EngineError, Event, FinishReason, Grammar, MemoryPlan, Occupancy,
+    Request, RequestId, TokenLogprob, Usage,
 };
 use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
 
@@ -359,7 +359,14 @@ impl Worker {
                 metrics.finished(reason, &usage, took);
                 load.note(took);
                 active.delta.text.push_str(text);
-                active.delta.end = Some(Ok((reason, usage)));
+                active.delta.end = Some(match reason {
+                    FinishReason::NotFinite => {
+                        let error = EngineError::NotFinite;
+                        tracing::error!(%error, "one answer is given up");
+                        Err(error.to_string())
+                    }
+                    _ => Ok((reason, usage)),
+                });
                 // Whoever asked may be gone already.
                 let _ = active.deltas.send(active.delta);
             }

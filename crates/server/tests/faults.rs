@@ -1,6 +1,8 @@
 //! Clients that do everything wrong while others ask: what the others hear does not change, and nothing stays behind.
 
 mod common;
+#[path = "../../engine/tests/common/overflow.rs"]
+mod overflow;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use common::{Server, chat, connect, pocket, read_reply, write_post};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use whit_server::Config;
-use whit_server::config::Limits;
+use whit_server::config::{Limits, ModelConfig};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -195,4 +197,47 @@ async fn six_rounds() {
         let most = |memory: &[u64]| memory.iter().max().copied().unwrap_or(0);
         assert!(most(later) < most(first) + (64 << 20), "{memory:?}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_whose_numbers_overflow_is_an_error_of_its_own() {
+    const BAD: usize = 333;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    overflow::overflowing_at(BAD as u32, folder.path());
+    let source = folder.path().to_string_lossy().into_owned();
+    let model = ModelConfig { source, ..common::model("pocket") };
+    let server = Server::start(Config { models: vec![model], ..Config::default() }).await;
+    let ask = async |prompt: Value, stream: bool| {
+        let limits = json!({"max_tokens": 60, "ignore_eos": true, "temperature": 0, "logprobs": 3});
+        let mut body = json!({"model": "pocket", "prompt": prompt, "stream": stream});
+        body.as_object_mut().expect("an object").extend(limits.as_object().expect("an object").clone());
+        server.post("/v1/completions", &body).await
+    };
+    let alone = ask(json!([5, 17, 80]), false).await.ok()["choices"].clone();
+
+    let embed = json!({"model": "pocket", "input": [[5, 17], [80, BAD]]});
+    let embed = server.post("/v1/embeddings", &embed);
+    let (sound, bad) = (json!([5, 17, 80]), json!([5, BAD, 80]));
+    let (first, whole, streamed, embedded, last) = tokio::join!(
+        ask(sound.clone(), false),
+        ask(bad.clone(), false),
+        ask(bad, true),
+        embed,
+        ask(sound.clone(), false)
+    );
+    for answered in [first, last, ask(sound, false).await] {
+        assert_eq!(answered.ok()["choices"], alone);
+    }
+    for refused in [whole, embedded] {
+        assert!(refused.refused(500, None).contains("not finite numbers"), "{refused:?}");
+    }
+    let text = streamed.text();
+    let last = text.trim_end().lines().last().and_then(|line| line.strip_prefix("data: ")).expect("an event");
+    let last: Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!((streamed.status.as_u16(), &last["error"]["type"]), (200, &"server_error".into()), "{text}");
+    assert!(last["error"]["message"].as_str().expect("a sentence").contains("not finite numbers"), "{text}");
+    let metrics = server.get("/metrics").await.text();
+    let counted = "vllm:request_success_total{model_name=\"pocket\",finished_reason=\"error\"} 3";
+    assert!(metrics.contains(counted), "{metrics}");
+    server.counts("vllm:num_requests_running", "0").await;
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use whit_engine::{Engine, Event, FinishReason, Request, TokenLogprob, Usage};
+use whit_engine::{Engine, EngineError, Event, FinishReason, Request, TokenLogprob, Usage};
 
 use crate::interrupt;
 
@@ -68,7 +68,7 @@ pub fn answer(
             };
             return Ok(answer);
         }
-        let mut delivered = Ok(());
+        let (mut delivered, mut overflowed) = (Ok(()), false);
         engine.step(|event| {
             let text = match event {
                 Event::Token { id, text, logprobs, .. } => {
@@ -78,10 +78,14 @@ pub fn answer(
                     text
                 }
                 Event::Finished { text, reason, usage, .. } => {
+                    overflowed = reason == FinishReason::NotFinite;
                     answer.finish = match reason {
                         FinishReason::Stop => Finish::Stop,
-                        // The last two do not come where nobody asks for a deadline or a constraint.
-                        FinishReason::Length | FinishReason::Deadline | FinishReason::Constraint => Finish::Length,
+                        // Nobody asks for a deadline or a constraint here.
+                        FinishReason::Length
+                        | FinishReason::Deadline
+                        | FinishReason::Constraint
+                        | FinishReason::NotFinite => Finish::Length,
                     };
                     answer.usage = usage;
                     text
@@ -93,6 +97,9 @@ pub fn answer(
             }
         })?;
         delivered?;
+        if overflowed {
+            return Err(EngineError::NotFinite.into());
+        }
         if engine.is_idle() {
             return Ok(answer);
         }

@@ -1,6 +1,8 @@
 //! `whit run` says what the model says, and nothing else, where it should.
 
 mod common;
+#[path = "../../engine/tests/common/overflow.rs"]
+mod overflow;
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -196,4 +198,14 @@ fn a_story_model_tells_its_recorded_story() {
     let story = whit(["run", &model, "--raw", "--temperature", "0", "--max-tokens", "190", ""]).stdout();
     let golden = goldens["stories260K"][0]["expected"].as_str().expect("text");
     assert!(story.len() > 300 && golden.starts_with(&story) || story.starts_with(golden), "{story}");
+}
+
+#[test]
+fn a_model_whose_numbers_overflow_is_an_error_and_no_answer() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let path = scratch.path().join("model.gguf");
+    overflow::overflowing_everywhere(&path);
+    let outcome = whit(["run", &path.to_string_lossy(), "--raw", "Hello"]).run();
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:#?}");
+    assert!(outcome.stderr.contains("logits are not finite numbers"), "{outcome:#?}");
 }

@@ -56,7 +56,9 @@ impl From<FinishReason> for Finish {
         match reason {
             FinishReason::Stop => Finish::Stop,
             // Cut before its end, in the only word that clients know for it.
-            FinishReason::Length | FinishReason::Deadline | FinishReason::Constraint => Finish::Length,
+            FinishReason::Length | FinishReason::Deadline | FinishReason::Constraint | FinishReason::NotFinite => {
+                Finish::Length
+            }
         }
     }
 }
