@@ -1,5 +1,7 @@
 //! Which instruction set to compute with: found at start, forced with `WHIT_ISA`.
 
+use std::sync::LazyLock;
+
 #[cfg(target_arch = "aarch64")]
 use crate::simd::Neon;
 #[cfg(target_arch = "x86_64")]
@@ -94,12 +96,17 @@ impl Isa {
         }
     }
 
-    /// Runs `kernel` compiled for this instruction set, which must be one of [`Isa::available`].
+    /// Runs `kernel` compiled for this instruction set.
+    ///
+    /// # Panics
+    /// If this machine does not have it.
     #[inline]
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        static FOUND: LazyLock<Vec<Isa>> = LazyLock::new(Isa::available);
+        assert!(FOUND.contains(&self), "this machine does not have {}", self.name());
         match self {
             Isa::Scalar => kernel.run(Scalar),
-            // SAFETY: an `Isa` handed to kernels comes from `available`, which asked the machine.
+            // SAFETY: it is among `available`, which asked the machine.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => unsafe { run_avx2(kernel) },
             // SAFETY: as above.
@@ -149,4 +156,23 @@ unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
 unsafe fn run_neon<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: the caller of a function with these features has checked for them.
     kernel.run(unsafe { Neon::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_run_with_what_the_machine_lacks() {
+        struct Nothing;
+        impl Kernel for Nothing {
+            type Output = ();
+            #[inline(always)]
+            fn run<S: Simd>(self, _: S) {}
+        }
+        for isa in [Isa::Scalar, Isa::Avx2, Isa::AvxVnni, Isa::Avx512, Isa::Neon] {
+            let ran = std::panic::catch_unwind(|| isa.run(Nothing)).is_ok();
+            assert_eq!(ran, Isa::available().contains(&isa), "{isa:?}");
+        }
+    }
 }

@@ -193,7 +193,8 @@ impl PackedMatrix {
     /// Decodes row `row`, its `cols` weights.
     ///
     /// # Panics
-    /// If there is no such row, or the weights are not there, or `out` is not [`PackedMatrix::cols`] long.
+    /// If there is no such row, or the weights are not there, or `out` is not [`PackedMatrix::cols`] long; or if this machine does not
+    /// have `isa`.
     pub fn decode_row(&self, isa: Isa, row: usize, out: &mut [f32]) {
         assert!(row < self.rows && out.len() == self.cols, "row {row} of {} x {}", self.rows, self.cols);
         let panel_bytes = PackedMatrix::packed_bytes(self.format, LANES, self.cols);

@@ -219,7 +219,7 @@ impl Format {
     /// [`EncodeError`] if a value is not finite or beyond the format's range, or if whit does not write the format.
     ///
     /// # Panics
-    /// As [`Format::decode`].
+    /// As [`Format::decode`], or if this machine does not have `isa`.
     pub fn encode(self, isa: Isa, values: &[f32], out: &mut [u8]) -> Result<(), EncodeError> {
         let d = self.description();
         assert_eq!(Some(out.len()), self.row_bytes(values.len()), "room for {} {} weights", values.len(), d.name);

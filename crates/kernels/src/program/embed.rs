@@ -54,7 +54,7 @@ impl Table {
     /// Decodes row `row`.
     ///
     /// # Panics
-    /// If there is no such row or `out` is not `cols` long.
+    /// If there is no such row or `out` is not `cols` long, or this machine does not have `isa`.
     pub fn decode_row(&self, isa: Isa, row: usize, out: &mut [f32]) {
         match &self.0 {
             Kind::File { source, bytes, format, row_bytes, .. } => {
