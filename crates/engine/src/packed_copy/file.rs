@@ -50,10 +50,16 @@ pub(super) struct Footer {
 /// Why there is no copy to use.
 #[derive(Debug)]
 pub(super) enum NoCopy {
-    /// It is not there, or cannot be opened.
+    /// It is not there, or the system does not give it now: it may be sound, and stays.
     Absent,
-    /// It is there and of no use.
+    /// It was read and is of no use.
     Damaged(String),
+}
+
+impl From<io::Error> for NoCopy {
+    fn from(_: io::Error) -> NoCopy {
+        NoCopy::Absent
+    }
 }
 
 impl Footer {
@@ -139,24 +145,29 @@ fn damaged(problem: &str) -> NoCopy {
 
 /// Opens the file at `path` if it is one, and reads its end.
 fn open_with_footer(path: &Path) -> Result<(File, Footer), NoCopy> {
-    let absent = |_: io::Error| NoCopy::Absent;
     // Before opening: opening a pipe would wait for its writer.
-    if !fs::symlink_metadata(path).map_err(absent)?.is_file() {
+    if !fs::symlink_metadata(path)?.is_file() {
         return Err(NoCopy::Absent);
     }
-    let mut file = File::open(path).map_err(absent)?;
-    let len = file.metadata().map_err(absent)?.len();
+    let mut file = File::open(path)?;
+    let len = file.metadata()?.len();
+    let footer = read_footer(&mut file, len)?;
+    Ok((file, footer))
+}
+
+/// The end of a file of `len` bytes.
+fn read_footer(file: &mut (impl Read + Seek), len: u64) -> Result<Footer, NoCopy> {
     if len < FOOTER as u64 {
         return Err(damaged("is too short"));
     }
     let mut footer = [0; FOOTER];
-    let read = file.seek(SeekFrom::Start(len - FOOTER as u64)).and_then(|_| file.read_exact(&mut footer));
-    read.map_err(|error| NoCopy::Damaged(format!("cannot be read ({error})")))?;
+    file.seek(SeekFrom::Start(len - FOOTER as u64))?;
+    file.read_exact(&mut footer)?;
     let footer = Footer::read(&footer).map_err(damaged)?;
     if file_bytes(footer.bytes) != len {
         return Err(damaged("is not as long as it says"));
     }
-    Ok((file, footer))
+    Ok(footer)
 }
 
 /// Maps the copy at `path` of `bytes` bytes of weights, after a look at every byte of it. The weights
@@ -166,8 +177,7 @@ pub(super) fn open(path: &Path, copy: CopyName, bytes: usize, team: &mut Team) -
     if (footer.layout, footer.copy, footer.bytes) != (LAYOUT_VERSION, copy, bytes as u64) {
         return Err(damaged("is of something else than its name says"));
     }
-    let map =
-        whit_model::map_resident(&file).map_err(|error| NoCopy::Damaged(format!("cannot be mapped ({error})")))?;
+    let map = whit_model::map_resident(&file)?;
     let all = (*map).as_ref();
     // Of a file that has been cut since: shorter than its footer had it.
     let weights = all.get(..bytes).ok_or_else(|| damaged("has become shorter"))?;
@@ -226,6 +236,26 @@ mod tests {
                 assert!(matches!(opened(&file, 300), Err(NoCopy::Damaged(_))), "byte {at}");
             }
         }
+    }
+
+    #[test]
+    fn a_copy_that_cannot_be_read_now_is_not_called_damaged() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::TimedOut.into())
+            }
+        }
+        impl Seek for Broken {
+            fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+                Ok(0)
+            }
+        }
+        assert!(matches!(read_footer(&mut Broken, 4096), Err(NoCopy::Absent)));
+        // Nor is one that was cut while it was looked at.
+        assert!(matches!(read_footer(&mut io::Cursor::new([7; FOOTER - 1]), FOOTER as u64), Err(NoCopy::Absent)));
+        let refused = io::Error::from(io::ErrorKind::OutOfMemory);
+        assert!(matches!(NoCopy::from(refused), NoCopy::Absent));
     }
 
     #[test]
