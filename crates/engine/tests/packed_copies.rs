@@ -178,6 +178,49 @@ fn copies_keep_within_their_limit() {
 }
 
 #[test]
+fn a_start_with_a_smaller_limit_removes_other_copies_and_never_its_own() {
+    let (_scratch, copies) = copies();
+    let models = MODELS.map(fixture);
+    let with_limit = |limit| PackedCopies { limit, ..copies.clone() };
+    let bytes = || copies.list().iter().map(|copy| copy.bytes).sum::<u64>();
+    models.iter().for_each(|model| drop(answer(model, Some(&copies))));
+    let all = bytes();
+    assert_eq!(copies.list().len(), models.len());
+    for limit in [all - 1, all / 2, 1] {
+        assert_eq!(answer(&models[0], Some(&with_limit(limit))).0, WeightsSource::Copy);
+        assert!(bytes() <= limit || copies.list().len() == 1, "{} bytes of {limit}", bytes());
+        assert!(copies.list().iter().any(|copy| copy.models[0].ends_with("pocket")));
+    }
+}
+
+#[test]
+fn models_that_start_at_once_keep_within_the_limit_together() {
+    let (_scratch, copies) = copies();
+    let models = ["pocket-q4_0.gguf", "pocket-q8_0.gguf"].map(fixture);
+    models.iter().for_each(|model| drop(answer(model, Some(&copies))));
+    // Room for either.
+    let limit = copies.list().iter().map(|copy| copy.bytes).sum::<u64>() - 1;
+    let limited = PackedCopies { limit, ..copies.clone() };
+    for _ in 0..20 {
+        copies.clear().unwrap();
+        let engines = models.each_ref().map(|model| load(model, options(1, Some(&limited))).unwrap());
+        // Each has looked for room, and waits to write until it is idle, or gone.
+        let barrier = std::sync::Barrier::new(engines.len());
+        std::thread::scope(|scope| {
+            for engine in engines {
+                scope.spawn(|| {
+                    let engine = engine;
+                    barrier.wait();
+                    drop(engine);
+                });
+            }
+        });
+        let bytes: u64 = copies.list().iter().map(|copy| copy.bytes).sum();
+        assert!(bytes <= limit, "{bytes} bytes of {limit}");
+    }
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_costs_nothing_but_the_copy() {
     let (scratch, _) = copies();
     let model = fixture("pocket-q4_0.gguf");

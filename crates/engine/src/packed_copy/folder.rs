@@ -190,16 +190,23 @@ impl Folder {
 
     /// Removes the copies not used for longest until `bytes` more fit `limit`. False if they never will.
     pub fn make_room(&self, bytes: u64, limit: u64) -> bool {
-        let Some(rest) = limit.checked_sub(bytes) else { return false };
+        limit.checked_sub(bytes).is_some_and(|rest| self.keep_within(rest, None))
+    }
+
+    /// Removes the copies not used for longest, but never `kept`, until all together take no more than `limit` bytes. False if they
+    /// still take more.
+    pub fn keep_within(&self, limit: u64, kept: Option<CopyName>) -> bool {
         let mut copies = self.copies();
         let mut sum: u64 = copies.iter().map(|copy| copy.bytes).sum();
-        while sum > rest {
+        copies.retain(|copy| Some(copy.name) != kept);
+        while sum > limit {
             let Some(oldest) = copies.pop() else { break };
-            if fs::remove_file(&oldest.path).is_ok() {
+            // Another process may have been faster.
+            if fs::remove_file(&oldest.path).map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |()| true) {
                 sum -= oldest.bytes;
             }
         }
-        sum <= rest
+        sum <= limit
     }
 
     /// Removes all files of ours: how many copies, and how many bytes altogether.
@@ -287,6 +294,18 @@ mod tests {
         ] {
             let (_scratch, folder) = folder(&[10, 20, 30]);
             assert_eq!((folder.make_room(bytes, limit), left(&folder)), (fits, expected), "{bytes} of {limit}");
+        }
+        for (kept, limit, fits, expected) in [
+            (2, 60, true, vec![0, 1, 2]),
+            (2, 59, true, vec![0, 2]),
+            (0, 59, true, vec![0, 1]),
+            (1, 30, true, vec![0, 1]),
+            (1, 29, true, vec![1]),
+            (1, 19, false, vec![1]),
+        ] {
+            let (_scratch, folder) = folder(&[10, 20, 30]);
+            let kept = Some(name(kept));
+            assert_eq!((folder.keep_within(limit, kept), left(&folder)), (fits, expected), "{limit} beside {kept:?}");
         }
         let (_scratch, folder) = folder(&[10, 20, 30]);
         folder.touch(name(2));

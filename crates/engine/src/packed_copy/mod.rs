@@ -143,7 +143,7 @@ pub(crate) fn load(
         let packed = Packed::pack(checkpoint, wanted, team, None, progress)?;
         return Ok(Loaded { packed, source: WeightsSource::Packed, afterwards: Afterwards::Nothing });
     };
-    let mut shelf = Shelf { folder: Folder(copies.folder.clone()), bytes, damaged: None };
+    let mut shelf = Shelf { folder: Folder(copies.folder.clone()), limit: copies.limit, bytes, damaged: None };
 
     let known = shelf.folder.copy_of(&source).filter(|copy| copy.shape == shape);
     if let Some(mapped) = known.and_then(|copy| shelf.open(copy, team)) {
@@ -199,6 +199,8 @@ fn content_of(checkpoint: &Checkpoint, wanted: &[Wanted], team: &mut Team) -> Re
 /// The folder, looked through for one model.
 struct Shelf {
     folder: Folder,
+    /// Bytes that all copies may take.
+    limit: u64,
     /// Bytes of its packed weights.
     bytes: usize,
     /// The copy of it that was of no use, and why.
@@ -212,6 +214,8 @@ impl Shelf {
         match file::open(&path, copy, self.bytes, team) {
             Ok(bytes) => {
                 self.folder.touch(copy);
+                // The limit may have been larger when they were written.
+                self.folder.keep_within(self.limit, Some(copy));
                 Some(bytes)
             }
             Err(NoCopy::Absent) => None,

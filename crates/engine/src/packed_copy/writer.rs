@@ -133,6 +133,8 @@ impl Plan {
                 return;
             }
         }
+        // Others may have written at the same time, each with room for its own.
+        folder.keep_within(self.limit, Some(self.copy));
         self.remember();
     }
 }
