@@ -279,6 +279,26 @@ fn a_copy_that_is_removed_while_it_is_used_still_serves() {
     assert!(bits(&mut engine) == expected);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_a_copy_is_replaced_and_what_it_leads_to_stays() {
+    let (scratch, copies) = copies();
+    let model = fixture("pocket-q8_0.gguf");
+    let (_, expected) = answer(&model, Some(&copies));
+    let path = copies.list().remove(0).path;
+    let elsewhere = scratch.path().join("elsewhere");
+    for target in [&elsewhere, &scratch.path().join("nowhere")] {
+        let copy = fs::read(&path).unwrap();
+        fs::write(&elsewhere, &copy).unwrap();
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(target, &path).unwrap();
+        assert_eq!(answer(&model, Some(&copies)), (WeightsSource::Packed, expected.clone()));
+        assert!(fs::symlink_metadata(&path).unwrap().is_file());
+        assert_eq!(answer(&model, Some(&copies)), (WeightsSource::Copy, expected.clone()));
+        assert!(fs::read(&elsewhere).unwrap() == copy);
+    }
+}
+
 #[test]
 fn a_damaged_model_is_refused_with_copies_as_without() {
     let (scratch, copies) = copies();

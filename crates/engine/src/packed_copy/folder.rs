@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Files appear under their names complete, by renaming. Any number of processes may read, write and remove at once: whoever
-//! has a copy mapped keeps it. Whatever has another kind of name is not ours, and is not touched.
+//! has a copy mapped keeps it. Whatever has another kind of name is not ours, and is not touched. Nor is a link ever followed: one in the
+//! place of a file is replaced by the file.
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -94,6 +95,11 @@ impl Folder {
         self.0.join(name.to_string())
     }
 
+    /// Whether there is a file for this copy.
+    pub fn has(&self, copy: CopyName) -> bool {
+        fs::symlink_metadata(self.copy(copy)).is_ok_and(|metadata| metadata.is_file())
+    }
+
     /// Our files, as far as they can be listed.
     fn files(&self) -> Vec<Found> {
         let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
@@ -174,12 +180,16 @@ impl Folder {
 
     /// Removes what nobody will use again: what killed processes left, and notes of copies that are gone.
     pub fn tidy(&self) {
-        let files = self.files();
-        let is_there = |copy: CopyName| files.iter().any(|file| file.kind == Kind::Copy(copy));
-        for file in &files {
+        self.remove_useless(&self.files());
+    }
+
+    /// What of `files`, which were there a moment ago, nobody will use again.
+    fn remove_useless(&self, files: &[Found]) {
+        for file in files {
             let useless = match file.kind {
                 Kind::Copy(_) => false,
-                Kind::Source => Note::read(&file.path).is_none_or(|note| !is_there(note.copy)),
+                // Looked at now: another process may have written the copy, and then its note, since the files were listed.
+                Kind::Source => Note::read(&file.path).is_none_or(|note| !self.has(note.copy)),
                 Kind::Temporary => file.modified.elapsed().is_ok_and(|age| age > ABANDONED),
             };
             if useless {
@@ -329,6 +339,18 @@ mod tests {
         folder.tidy();
         assert_eq!(folder.copy_of(&changed), None);
         assert_eq!(left(&folder), [0]);
+    }
+
+    #[test]
+    fn a_note_stays_whose_copy_came_while_the_folder_was_tidied() {
+        let (_scratch, folder) = folder(&[]);
+        let source = Source { place: Digest([1; 16]), state: Digest([2; 16]) };
+        folder.remember(&source, name(0), Path::new("a")).unwrap();
+        let before = folder.files();
+        fs::write(folder.copy(name(3)), "new").unwrap();
+        folder.remember(&source, name(3), Path::new("a")).unwrap();
+        folder.remove_useless(&before);
+        assert_eq!(folder.copy_of(&source), Some(name(3)));
     }
 
     #[test]

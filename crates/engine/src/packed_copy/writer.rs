@@ -117,18 +117,17 @@ impl Plan {
 
     fn write(&self, weights: &[u8], pace: &Pace) {
         let folder = &self.folder;
-        let path = folder.copy(self.copy);
         pace.pause();
         if std::fs::create_dir_all(&folder.0).is_err() {
             return;
         }
         folder.tidy();
         // Another process that started at the same time may have been faster.
-        if !path.exists() {
+        if !folder.has(self.copy) {
             let write =
                 |out: &mut std::fs::File| file::write(out, weights, self.copy, &self.label, &mut || pace.pause());
             let made = folder.make_room(file::file_bytes(weights.len() as u64), self.limit)
-                && folder.put(&path, write).is_ok();
+                && folder.put(&folder.copy(self.copy), write).is_ok();
             if !made {
                 return;
             }
