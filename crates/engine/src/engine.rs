@@ -33,7 +33,7 @@ pub struct Engine {
     tokenizer: Option<Arc<Tokenizer>>,
     plan: MemoryPlan,
     weights_source: WeightsSource,
-    copy_writer: Writer,
+    pub(crate) copy_writer: Writer,
     /// In the order in which they came, but in front those that had to give way.
     waiting: VecDeque<Running>,
     /// Who of them was last found not to fit, and the pool's changes then.

@@ -79,7 +79,7 @@ impl Engine {
         for tokens in tokens.chunks(chunk) {
             let rows = tokens.len().min(MAX_LOGITS);
             let work = Work { tokens, position, blocks: &blocks, wanted: Wanted::Logits(rows) };
-            result = self.model.run(&mut self.team, [work]);
+            result = self.run([work]);
             if result.is_err() {
                 break;
             }
@@ -135,8 +135,8 @@ impl Engine {
                 let logits = (position + rows.len()).saturating_sub(wanted.start).min(rows.len());
                 let first = position + rows.len() - logits;
                 let work = |blocks| [Work { tokens: rows, position, blocks, wanted: Wanted::Logits(logits) }];
-                self.model.run(&mut self.team, work(&blocks))?;
-                reference.model.run(&mut reference.team, work(&reference_blocks))?;
+                self.run(work(&blocks))?;
+                reference.run(work(&reference_blocks))?;
                 for at in wanted {
                     let (these, those) = (self.model.logits(at - first), reference.model.logits(at - first));
                     if these.len() != those.len() {
@@ -212,7 +212,7 @@ impl Engine {
                 wanted: Wanted::Logits(1),
             });
             let start = Instant::now();
-            self.model.run(&mut self.team, works)?;
+            self.run(works)?;
             seconds.push(start.elapsed().as_secs_f64());
         }
         Ok(seconds)
@@ -244,10 +244,16 @@ impl Engine {
         for tokens in tokens.chunks(self.model.max_tokens) {
             let last = position + tokens.len() == positions.end;
             let logits = if last { logits } else { 0 };
-            self.model.run(&mut self.team, [Work { tokens, position, blocks, wanted: Wanted::Logits(logits) }])?;
+            self.run([Work { tokens, position, blocks, wanted: Wanted::Logits(logits) }])?;
             position += tokens.len();
         }
         Ok(())
+    }
+
+    /// Runs the works together; a copy being written gives way to it.
+    fn run<'a>(&mut self, works: impl IntoIterator<Item = Work<'a>>) -> Result<(), EngineError> {
+        let _working = self.copy_writer.give_way();
+        self.model.run(&mut self.team, works)
     }
 
     /// Any token, but not always the same.
@@ -275,6 +281,40 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Options;
+    use whit_model::{Checkpoint, DecoderSpec};
+
+    /// The repository's own model.
+    fn pocket() -> Engine {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pocket-q8_0.gguf");
+        let checkpoint = Checkpoint::open(&path).unwrap();
+        let spec = DecoderSpec::from_checkpoint(&checkpoint).unwrap();
+        let options = Options { threads: Some(1), context: Some(64), memory: Some(1 << 32), ..Options::default() };
+        Engine::load(&checkpoint, &spec, None, &options, &mut |_, _| {}).unwrap()
+    }
+
+    #[test]
+    fn a_copy_being_written_gives_way_to_every_run() {
+        let (mut engine, mut reference) = (pocket(), pocket());
+        let sequences = engine.arbitrary_sequences(1, 4, 4).unwrap();
+        let tokens = [5, 17, 80];
+        type Run<'a> = (&'a str, &'a dyn Fn(&mut Engine, &mut Engine));
+        let runs: [Run; 6] = [
+            ("logits", &|engine, _| engine.logits(&tokens, 2, &mut |_, _| {}).unwrap()),
+            ("likelihoods", &|engine, _| drop(engine.log_likelihoods(&tokens).unwrap())),
+            ("comparison", &|engine, other| engine.compare(other, &tokens, 0, &mut |_| {}).unwrap()),
+            ("reference", &|engine, other| other.compare(engine, &tokens, 0, &mut |_| {}).unwrap()),
+            ("decoding", &|engine, _| drop(engine.time_decode(&sequences, 2).unwrap())),
+            ("prefill", &|engine, _| assert!(engine.time_prefill(&sequences, 2).unwrap() > 0.0)),
+        ];
+        for (name, run) in runs {
+            let before = engine.copy_writer.quiet_since();
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            run(&mut engine, &mut reference);
+            let after = engine.copy_writer.quiet_since();
+            assert!(before < after && after < 1_000_000, "{name}: {before}, {after}");
+        }
+    }
 
     #[test]
     fn divergence_is_that_of_the_formula() {

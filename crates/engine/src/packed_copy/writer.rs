@@ -47,6 +47,12 @@ impl Writer {
         Working(self.pace.clone())
     }
 
+    /// When it was last told that the engine no longer works, in milliseconds after it began.
+    #[cfg(test)]
+    pub fn quiet_since(&self) -> u64 {
+        self.pace.quiet_since.load(Ordering::Relaxed)
+    }
+
     /// Waits until the copy is there, or has failed to be.
     pub fn wait(&mut self) {
         self.pace.hurry.store(true, Ordering::Relaxed);
