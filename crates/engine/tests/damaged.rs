@@ -5,7 +5,9 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{exact, load};
-use whit_model::Checkpoint;
+use whit_engine::Engine;
+use whit_model::spec::FeedForward;
+use whit_model::{Checkpoint, DecoderSpec};
 
 /// The repository's model with some bytes of a tensor overwritten.
 fn damaged(scratch: &Path, tensor: &str, at: usize, bytes: &[u8]) -> PathBuf {
@@ -35,4 +37,21 @@ fn weights_that_are_not_numbers_are_refused() {
             assert!(error.contains(part), "{error}");
         }
     }
+}
+
+#[test]
+fn a_norm_after_experts_is_refused() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pocket-f16.gguf");
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    let mut spec = DecoderSpec::from_checkpoint(&checkpoint).unwrap();
+    let layer = &mut spec.layers[0];
+    let FeedForward::Gated(ff) = layer.feed_forward.clone() else { panic!("a gated feed-forward") };
+    // Any matrix of the right width sends tokens to as many experts as it has rows.
+    let (router, experts) = (ff.gate.clone(), vec![ff.clone(); ff.gate.out_features]);
+    layer.feed_forward = FeedForward::Experts { router, experts, top_k: 2, normalize: true };
+    let load = |spec: &DecoderSpec| Engine::load(&checkpoint, spec, None, &exact(64), &mut |_, _| {});
+    assert!(load(&spec).is_ok());
+    spec.layers[0].post_feed_forward_norm = spec.layers[0].pre_feed_forward_norm.clone();
+    let error = load(&spec).err().unwrap().to_string();
+    assert!(error.contains("pocket-f16.gguf") && error.contains("a norm after experts"), "{error}");
 }
