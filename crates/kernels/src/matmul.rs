@@ -242,7 +242,6 @@ unsafe fn integer_panels<S: Simd, P: IntegerFormat>(s: S, m: &Multiply) {
             // SAFETY: see `Multiply`. A size beyond what the instruction set uses is not compiled for it.
             unsafe {
                 match tile {
-                    16 if S::ROW_TILE >= 16 => integer_rows::<S, P, 1, 16>(s, m, chunk.clone(), row),
                     8 if S::ROW_TILE >= 8 => integer_rows::<S, P, 1, 8>(s, m, chunk.clone(), row),
                     4 if S::ROW_TILE >= 8 && together => integer_rows::<S, P, 4, 4>(s, m, chunk.clone(), row),
                     4 if S::ROW_TILE >= 4 => integer_rows::<S, P, 1, 4>(s, m, chunk.clone(), row),

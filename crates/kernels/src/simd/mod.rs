@@ -24,7 +24,7 @@ pub(crate) use scalar::Scalar;
 pub const LANES: usize = 16;
 
 /// The largest [`Simd::ROW_TILE`].
-pub(crate) const LARGEST_ROW_TILE: usize = 16;
+pub(crate) const LARGEST_ROW_TILE: usize = 8;
 
 /// An instruction set. A value of the type is proof that the machine has it.
 ///
