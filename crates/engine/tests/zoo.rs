@@ -8,8 +8,9 @@ mod gguf_writer;
 
 use std::path::Path;
 
-use common::{exact, folder, load, logits};
+use common::{exact, folder, load};
 use gguf_writer::{F32, Gguf, f32_bytes, string_value, u32_value};
+use whit_engine::Compared;
 use whit_model::gguf::Value;
 use whit_model::{Checkpoint, Config};
 
@@ -36,24 +37,25 @@ fn write_as_floats(from: &Path, to: &Path) {
     std::fs::write(to, gguf.bytes()).unwrap();
 }
 
-fn log_softmax(row: &[f32]) -> Vec<f64> {
-    let largest = row.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-    let total: f64 = row.iter().map(|&l| f64::from(l - largest).exp()).sum();
-    row.iter().map(|&l| f64::from(l - largest) - total.ln()).collect()
+/// What `model` loses against `reference` on the same tokens.
+struct Loss {
+    perplexity: f64,
+    reference_perplexity: f64,
+    /// Mean Kullback-Leibler divergence of the next-token distributions, in nats.
+    divergence: f64,
 }
 
-/// Mean Kullback-Leibler divergence of the next-token distributions `b` from `a`, in nats.
-fn divergence(a: &[Vec<f32>], b: &[Vec<f32>]) -> f64 {
-    let one = |a: &Vec<f32>, b: &Vec<f32>| {
-        let (a, b) = (log_softmax(a), log_softmax(b));
-        a.iter().zip(&b).map(|(a, b)| a.exp() * (a - b)).sum::<f64>()
-    };
-    a.iter().zip(b).map(|(a, b)| one(a, b)).sum::<f64>() / a.len() as f64
-}
-
-fn perplexity(rows: &[Vec<f32>], tokens: &[u32]) -> f64 {
-    let sum: f64 = rows.iter().zip(&tokens[1..]).map(|(row, &next)| -log_softmax(row)[next as usize]).sum();
-    (sum / (tokens.len() - 1) as f64).exp()
+fn loss(model: &Path, reference: &Path, tokens: &[u32]) -> Loss {
+    let [mut model, mut reference] = [model, reference].map(|path| load(path, exact(tokens.len())).unwrap());
+    let mut all: Vec<Compared> = Vec::new();
+    model.compare(&mut reference, tokens, 0, &mut |compared| all.push(compared)).unwrap();
+    assert_eq!(all.len(), tokens.len() - 1);
+    let mean = |of: fn(&Compared) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
+    Loss {
+        perplexity: (-mean(|compared| compared.log_likelihood)).exp(),
+        reference_perplexity: (-mean(|compared| compared.reference_log_likelihood)).exp(),
+        divergence: mean(|compared| compared.kl_divergence),
+    }
 }
 
 #[test]
@@ -70,23 +72,20 @@ fn integer_kernels_stay_well_within_what_each_type_loses() {
         .collect();
     files.sort();
     let scratch = tempfile::tempdir().unwrap();
-    let run = |path: &Path| logits(&mut load(path, exact(tokens.len())).unwrap(), &tokens, tokens.len());
-    let original = run(&zoo.join("zoo-F16.gguf"));
-    println!("original: perplexity {:.3}", perplexity(&original, &tokens));
+    let original = zoo.join("zoo-F16.gguf");
+    println!("original: perplexity {:.3}", loss(&original, &original, &tokens).perplexity);
     println!("{:<16} {:>12} {:>12} {:>14} {:>14}", "type", "perplexity", "in float", "lost by type", "lost by kernel");
     let mut failures = Vec::new();
     for file in files {
         let name = file.file_stem().unwrap().to_string_lossy().replace("zoo-", "");
         let floats = scratch.path().join("floats.gguf");
         write_as_floats(&file, &floats);
-        let exactly = run(&floats);
-        let fast = run(&file);
-        let by_type = divergence(&original, &exactly);
-        let by_kernel = divergence(&exactly, &fast);
-        let (exact_perplexity, fast_perplexity) = (perplexity(&exactly, &tokens), perplexity(&fast, &tokens));
-        println!("{name:<16} {fast_perplexity:>12.3} {exact_perplexity:>12.3} {by_type:>14.3e} {by_kernel:>14.3e}");
+        let by_type = loss(&floats, &original, &tokens).divergence;
+        let Loss { perplexity: fast, reference_perplexity: exactly, divergence: by_kernel } =
+            loss(&file, &floats, &tokens);
+        println!("{name:<16} {fast:>12.3} {exactly:>12.3} {by_type:>14.3e} {by_kernel:>14.3e}");
         // Activations of eight bits cost about what weights of eight bits do.
-        let close = (fast_perplexity / exact_perplexity - 1.0).abs() < 0.005;
+        let close = (fast / exactly - 1.0).abs() < 0.005;
         if !close || by_kernel > 0.1 * by_type + 2e-4 {
             failures.push(name);
         }
