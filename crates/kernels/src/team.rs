@@ -361,6 +361,34 @@ mod tests {
         assert_eq!(topology::allowed_processors(), all, "the caller is free");
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_team_without_work_leaves_the_processors_alone() {
+        let mut team = Team::new(Some(3)).unwrap();
+        let threads = Mutex::new(Vec::new());
+        team.run(&|worker| {
+            if worker.index > 0 {
+                threads.lock().unwrap().push(std::fs::read_link("/proc/thread-self").unwrap());
+            }
+        });
+        let threads = threads.into_inner().unwrap();
+        assert_eq!(threads.len(), 2);
+        // Of user and system, in hundredths of a second: fields 14 and 15 (proc_pid_stat(5)), 12 and 13 after the name.
+        let used = || -> u64 {
+            let of = |thread: &std::path::PathBuf| -> u64 {
+                let stat = std::fs::read_to_string(std::path::Path::new("/proc").join(thread).join("stat")).unwrap();
+                let (_, fields) = stat.rsplit_once(')').unwrap();
+                fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
+            };
+            threads.iter().map(of).sum()
+        };
+        std::thread::sleep(10 * (SPIN + YIELD));
+        let before = used();
+        std::thread::sleep(Duration::from_millis(200));
+        let hundredths = used() - before;
+        assert!(hundredths <= 2, "two idle threads used {hundredths} hundredths of a second in a fifth of one");
+    }
+
     #[test]
     fn a_job_after_a_long_pause_still_runs() {
         let mut team = Team::new(Some(3)).unwrap();
