@@ -82,6 +82,32 @@ fn the_machine_has_limits() {
 }
 
 #[test]
+fn kernels_have_the_promised_keys_and_a_line_each() {
+    let args = ["bench", "kernels", "--format", "q4_0", "--rows", "1", "--size", "1MiB", "-t", "1"];
+    let report = whit(args.iter().chain(&["--json"])).json();
+    assert!(report["isa"].is_string() && report["threads"] == 1, "{report:#}");
+    let [line] = &report["kernels"].as_array().expect("a list")[..] else { panic!("one line: {report:#}") };
+    assert_eq!((&line["format"], &line["rows"]), (&"Q4_0".into(), &1.into()));
+    let number =
+        |key: &str| line[key].as_f64().filter(|&value| value > 0.0).unwrap_or_else(|| panic!("{key}: {report:#}"));
+    assert!((0.5..0.7).contains(&number("bytes_per_weight")) && number("milliseconds") < 1e3, "{report:#}");
+    for (speed, limit, share) in [
+        ("gb_per_second", "read_bandwidth_gb_per_second", "share_of_bandwidth"),
+        ("gop_per_second", "int8_peak_gop_per_second", "share_of_int8_peak"),
+    ] {
+        assert!((number(speed) / number(limit) - number(share)).abs() < 1e-6, "{report:#}");
+    }
+
+    let table = whit(args).stdout();
+    let [_, _, head, line] = table.lines().collect::<Vec<_>>()[..] else { panic!("{table}") };
+    assert!(head.starts_with("format   bytes/weight  rows") && line.starts_with("Q4_0 "), "{table}");
+
+    whit(["bench", "kernels", "--rows", "0"]).refused(2, &["1 to 4096 activation rows"]);
+    let outcome = whit(["bench", "kernels", "--format", "Q9_0"]).run();
+    assert!(outcome.code == Some(2) && outcome.stderr.contains("it knows F32, F16, Q4_0"), "{outcome:#?}");
+}
+
+#[test]
 fn a_server_is_measured_and_its_answers_do_not_depend_on_others() {
     let (server, other) = (serving("pocket-q8_0.gguf"), serving("pocket-q8_0.gguf"));
     for alone in ["--compare-alone".to_owned(), format!("--compare-alone={}", other.url)] {

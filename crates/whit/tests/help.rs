@@ -6,11 +6,12 @@ use common::{assert_snapshot, whit};
 
 #[test]
 fn the_help_is_as_a_person_has_reviewed_it() {
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 13] = [
         &[],
         &["run"],
         &["serve"],
         &["inspect"],
+        &["bench", "kernels"],
         &["bench", "machine"],
         &["bench", "model"],
         &["bench", "serve"],
