@@ -25,6 +25,9 @@ use crate::{EngineError, MemoryPlan, Options, Speculation, WeightsSource};
 /// Rows of a step up to which guessing ahead pays: few enough to be read with the weights.
 const GUESSING_ROWS: usize = 4;
 
+/// Of the rows that prompts have in a step, one of so many is the oldest one's, so that a long one gets on beside short ones that keep coming.
+const KEPT: usize = 4;
+
 /// A loaded model, ready to take requests.
 pub struct Engine {
     pub(crate) team: Team,
@@ -48,6 +51,8 @@ pub struct Engine {
     guess_price: Price,
     /// Who runs in the step at hand.
     turns: Vec<Turn>,
+    /// All that run, in the order in which rows are given out; kept, so that a step allocates nothing for it.
+    order: Vec<usize>,
     preemptions: u64,
     next_id: u64,
 }
@@ -243,6 +248,7 @@ impl Engine {
                 false => Speculation::Off,
             },
             turns: Vec::with_capacity(MAX_LOGITS),
+            order: Vec::with_capacity(MAX_LOGITS),
             preemptions: 0,
             next_id: 0,
         })
@@ -315,7 +321,7 @@ impl Engine {
         }
         let id = RequestId(self.next_id);
         self.next_id += 1;
-        self.clients.meet(request.client, Instant::now());
+        self.clients.meet((request.client, request.user), Instant::now());
         // For those that run too: they may have to come back, in any step.
         self.waiting.reserve(self.running.len() + 1);
         self.waiting.push_back(Running::new(id, request, self.model.context, self.tokenizer.clone()));
@@ -410,7 +416,7 @@ impl Engine {
                 running.advance(|guess| model.logits(row + guess), price, &mut tell)?;
                 // A guess is among the tokens until it is judged.
                 let new = (running.tokens.len() + turn.asked - 1).saturating_sub(answered);
-                self.clients.count(running.client, new, started);
+                self.clients.count(running.who, new, started);
                 row += turn.asked;
             }
             for index in before / BLOCK..running.computed / BLOCK {
@@ -451,9 +457,9 @@ impl Engine {
         let (mut answers, mut prompt, mut guessed, mut plain) = (0, 0, false, true);
         for turn in &self.turns {
             let running = &self.running[turn.at];
-            // What is forced upon an answer is a prompt's work, but not limited as such.
             match running.is_decoding() && running.pooling().is_none() {
-                true => answers += 1,
+                // What is forced upon an answer is a prompt's work, but for the row that every answer has.
+                true => (answers, prompt) = (answers + 1, prompt + turn.rows - turn.asked.max(1)),
                 false => prompt += turn.rows,
             }
             guessed |= turn.rows > 1;
@@ -465,49 +471,71 @@ impl Engine {
         self.pace.note(answers > 0, prompt, seconds);
     }
 
-    /// Running answers first, one row each; prompts share the rows that are left, first come first served.
+    /// Everybody has a row. What the step holds beyond that goes to what is forced upon answers, then to prompts; beside other answers no
+    /// more of it than these can wait for. The prompt of which least is left comes first, so that a short one does not wait for a long one;
+    /// but some of it is kept for the oldest.
     fn take_turns(&mut self) {
         self.turns.clear();
-        let mut room = self.model.max_tokens;
+        let count = self.running.len();
+        let answers = self.running.iter().filter(|running| running.is_decoding()).count();
+        let prompts = count - answers;
+        self.order.clear();
+        self.order.extend(0..count);
+        let running = &self.running;
+        self.order.sort_unstable_by_key(|&at| match running[at].is_decoding() {
+            true => (false, 0, at),
+            false => (true, running[at].pending().len(), at),
+        });
+        let prompt = |&(_, &at): &(usize, &usize)| !running[at].is_decoding();
+        let oldest = self.order.iter().enumerate().filter(prompt).min_by_key(|&(_, &at)| running[at].id);
+        let oldest = oldest.map_or(count, |(turn, _)| turn);
         // Guesses pay while a step's price is that of reading the weights.
-        let alone = self.running.iter().filter(|running| running.is_decoding()).count();
-        let may_guess = self.speculation != Speculation::Off && alone == self.running.len();
-        let guesses = if may_guess { GUESSING_ROWS / alone.max(1) } else { 0 };
-        let mut prompt_room = if alone > 0 { self.pace.rows(self.max_stall) } else { usize::MAX };
+        let may_guess = self.speculation != Speculation::Off && prompts == 0;
+        let guesses = if may_guess { GUESSING_ROWS / answers.max(1) } else { 0 };
+        // All rows counted here are beyond one for each that runs. No more run than a step has rows.
+        let mut room = self.model.max_tokens - count;
+        let mut stall_room = match answers {
+            0 => usize::MAX,
+            _ => self.pace.rows(self.max_stall).saturating_sub(prompts),
+        };
         // A mean is taken of every row's vector: of so many more than the one that everybody may ask for.
-        let mut spare = MAX_LOGITS - self.running.len();
-        for first in [true, false] {
-            for (at, running) in self.running.iter_mut().enumerate() {
-                // A guess made in this step is not counted: who decodes, decodes.
-                if running.is_decoding() != first || !running.drafts.tokens().is_empty() {
-                    continue;
-                }
-                let pending = running.pending().len();
-                let mut rows = pending.min(room);
-                let is_mean = running.pooling() == Some(Pooling::Mean);
-                if is_mean {
-                    rows = rows.min(1 + spare);
-                }
-                if !first {
-                    rows = rows.min(prompt_room);
-                    prompt_room -= rows;
-                }
-                if is_mean {
-                    spare -= rows.saturating_sub(1);
-                }
-                if rows == 0 {
-                    continue;
-                }
-                let most = if guesses > 1 { (guesses - 1).min(room - rows) } else { 0 };
-                let guessed = if most > 0 { running.guess(most, &mut self.pool) } else { 0 };
-                let asked = match (is_mean, rows == pending) {
-                    (true, _) => rows,
-                    (false, true) => 1 + guessed,
-                    (false, false) => 0,
-                };
-                room -= rows + guessed;
-                self.turns.push(Turn { at, rows: rows + guessed, asked });
+        let mut spare = MAX_LOGITS - count;
+        let mut kept = 0;
+        for (turn, &at) in self.order.iter().enumerate() {
+            let running = &mut self.running[at];
+            let is_prompt = turn >= answers;
+            // An answer that is alone makes nobody wait.
+            let is_limited = is_prompt || answers > 1;
+            let mut most = if is_limited { room.min(stall_room) } else { room };
+            if turn == answers {
+                kept = most / KEPT;
             }
+            if is_prompt && turn < oldest {
+                most -= kept;
+            }
+            let is_mean = running.pooling() == Some(Pooling::Mean);
+            if is_mean {
+                most = most.min(spare);
+            }
+            let pending = running.pending().len();
+            let more = (pending - 1).min(most);
+            room -= more;
+            if is_limited {
+                stall_room -= more;
+            }
+            if is_mean {
+                spare -= more;
+            }
+            let rows = 1 + more;
+            let most = if guesses > 1 { (guesses - 1).min(room) } else { 0 };
+            let guessed = if most > 0 { running.guess(most, &mut self.pool) } else { 0 };
+            let asked = match (is_mean, rows == pending) {
+                (true, _) => rows,
+                (false, true) => 1 + guessed,
+                (false, false) => 0,
+            };
+            room -= guessed;
+            self.turns.push(Turn { at, rows: rows + guessed, asked });
         }
     }
 
@@ -537,8 +565,12 @@ impl Engine {
     fn gives_way(&self, now: Instant) -> Option<usize> {
         let oldest = self.running.iter().map(|running| running.id).min()?;
         let others = self.running.iter().enumerate().filter(|(_, running)| running.id != oldest);
-        let done = |running: &Running| self.clients.work(running.client, now);
-        others.max_by(|(_, a), (_, b)| done(a).total_cmp(&done(b)).then(a.id.cmp(&b.id))).map(|(at, _)| at)
+        let done = |running: &Running| self.clients.work(running.who, now);
+        let most = others.max_by(|(_, a), (_, b)| {
+            let (a_done, b_done) = (done(a), done(b));
+            a_done.0.total_cmp(&b_done.0).then(a_done.1.total_cmp(&b_done.1)).then(a.id.cmp(&b.id))
+        });
+        most.map(|(at, _)| at)
     }
 
     /// Takes the blocks of one that runs. It comes back before all that have not begun yet, its like in the order in which they came.
@@ -577,7 +609,7 @@ impl Engine {
             let Some(mut next) = self.waiting.remove(at) else { return };
             if !next.has_begun {
                 // Now rather than when it is run: of many that wait, clients take turns.
-                self.clients.count(next.client, next.tokens.len() - next.blocks.len() * BLOCK, now);
+                self.clients.count(next.who, next.tokens.len() - next.blocks.len() * BLOCK, now);
             }
             next.begin(chain);
             next.reach(next.tokens.len(), &mut self.pool);
@@ -595,7 +627,7 @@ impl Engine {
         };
         match self.waiting.front()?.has_begun {
             true => may(0).then_some(0),
-            false => self.clients.next(self.waiting.iter().map(|waiting| waiting.client), now, may),
+            false => self.clients.next(self.waiting.iter().map(|waiting| waiting.who), now, may),
         }
     }
 

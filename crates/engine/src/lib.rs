@@ -25,6 +25,7 @@ pub use constraint::{Constraint, ConstraintError, Constraints, Grammar};
 pub use engine::{Engine, Occupancy, StepBytes};
 pub use error::EngineError;
 pub use measure::{ArbitrarySequences, Compared};
+pub use memory::available as available_memory;
 pub use options::{KvFormat, MemoryPlan, Options, Speculation, WeightFormat};
 pub use packed_copy::{PackedCopies, PackedCopy, WeightsSource};
 pub use request::{Event, FinishReason, Pooling, Request, RequestId, Sampling, Task, TokenLogprob, Usage};

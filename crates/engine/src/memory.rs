@@ -4,7 +4,7 @@ use whit_kernels::topology::control_groups;
 
 /// Bytes available to this process: the system's own estimate, within its control groups' limits. `None` where neither is
 /// known.
-pub(crate) fn available() -> Option<u64> {
+pub fn available() -> Option<u64> {
     available_from(|path| std::fs::read_to_string(path).ok())
 }
 

@@ -29,6 +29,8 @@ pub struct Request {
     pub constraint: Option<Constraint>,
     /// Who asks: those who wait take turns by what was done for them.
     pub client: u64,
+    /// Whom of those it speaks for: the requests of one client take turns by what was done for these.
+    pub user: u64,
     /// When the answer is of no use any more: it ends then, with what there is of it.
     pub deadline: Option<Instant>,
     /// What is wanted.
@@ -68,6 +70,7 @@ impl Request {
             logprobs: None,
             constraint: None,
             client: 0,
+            user: 0,
             deadline: None,
             task: Task::Generate,
         }

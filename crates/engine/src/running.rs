@@ -9,6 +9,7 @@ use whit_model::tokenizer::StreamDecoder;
 
 use crate::EngineError;
 use crate::blocks::{BlockPool, Chain};
+use crate::clients::Who;
 use crate::constraint::{Constraint, End};
 use crate::draft::Drafts;
 use crate::request::{Event, FinishReason, Pooling, Request, RequestId, Task, TokenLogprob, Usage};
@@ -19,7 +20,7 @@ use crate::stop::{Passed, StopTexts};
 pub(crate) struct Running {
     pub id: RequestId,
     /// Who asks.
-    pub client: u64,
+    pub who: Who,
     pub deadline: Option<Instant>,
     pub task: Task,
     /// Prompt, then answer.
@@ -75,7 +76,7 @@ impl Running {
         sampler.reserve(limit.saturating_sub(prompt));
         Running {
             id,
-            client: request.client,
+            who: (request.client, request.user),
             deadline: request.deadline,
             task: request.task,
             sampler,

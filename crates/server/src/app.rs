@@ -18,6 +18,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::auth::{self, Keys};
 use crate::config::{Config, Limits};
 use crate::fleet::{Fleet, Loader};
+use crate::limits::LargeBodies;
 use crate::metrics::Metrics;
 use crate::openai::ApiError;
 use crate::run::Call;
@@ -37,6 +38,7 @@ pub struct App {
     /// Whether the server is to end.
     pub stop: Stop,
     pub(crate) keys: Keys,
+    large_bodies: LargeBodies,
     /// Only programs of this machine are meant to ask.
     pub(crate) is_private: bool,
     ready: AtomicBool,
@@ -56,6 +58,7 @@ impl App {
             metrics,
             stop: Stop::default(),
             keys: Keys::new(&config.api_keys),
+            large_bodies: LargeBodies::default(),
             is_private: config.host.is_loopback() && config.api_keys.is_empty() && !config.allow_anonymous,
             ready: AtomicBool::new(false),
         }))
@@ -74,7 +77,7 @@ impl App {
     /// Begins a call to a model, and takes its body.
     ///
     /// # Errors
-    /// 503 while the server drains, 429 when it has too much to do; those of [`Limits::body`].
+    /// 503 while the server drains, 429 when it has too much to do; those of [`Limits::body`] and [`LargeBodies::admit`].
     pub(crate) async fn call(&self, request: Request) -> Result<(Call, Bytes), ApiError> {
         let received = Instant::now();
         let Some(open) = self.stop.begin() else {
@@ -90,7 +93,8 @@ impl App {
         let span = request.extensions().get::<RequestSpan>().cloned().unwrap_or_default();
         let key = request.headers().get(AUTHORIZATION).cloned();
         let body = self.limits.body(request).await?;
-        Ok((Call { open, request_id, span, received, key }, body))
+        let large_body = self.large_bodies.admit(body.len()).await?;
+        Ok((Call { open, request_id, span, received, key, large_body }, body))
     }
 }
 

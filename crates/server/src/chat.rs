@@ -57,9 +57,10 @@ pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Resul
     }
     // To count the tokens of the thinking, its end must be seen when it comes.
     let by_step = stream || thinking.may_think();
-    let alignment = logprobs.map(|_| Alignment::default());
+    let shown = requests.first().map_or(&[][..], |request| &request.shown_tokens);
+    let alignment = logprobs.map(|_| Alignment::showing(shown));
     let choices = vec![Choice { thinking, calls: reader, alignment }; requests.len()];
-    let run = Run::start(call, lease, requests, &sampling, by_step, &app.limits)?;
+    let run = Run::start(call, lease, requests, &sampling, by_step, false, &app.limits)?;
     let answer = Answering { id: format!("chatcmpl-{}", ids::unique()), created: now(), choices };
     match stream {
         true => {

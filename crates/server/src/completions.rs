@@ -52,7 +52,7 @@ pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Resul
     let requests =
         run::requests(lease.service(), &app.limits, &sampling, prompts, most, logprobs, constraint.as_ref())?;
     let choices = requests.iter().map(|_| logprobs.map(|_| Alignment::default())).collect();
-    let run = Run::start(call, lease, requests, &sampling, stream, &app.limits)?;
+    let run = Run::start(call, lease, requests, &sampling, stream, false, &app.limits)?;
     let id = format!("cmpl-{}", ids::unique());
     let with_usage = stream_options.include_usage == Some(true);
     let answer = Answering { id, created: now(), model: asked.model, with_usage, choices };

@@ -14,7 +14,7 @@ use crate::openai::{ApiError, ErrorBody, Fields, SamplingFields};
 use crate::prompt;
 use crate::run::Run;
 
-/// Texts of a call that the engine has at once: others get their turn between, and the queue has room for them.
+/// Texts of a call that the engine has at once, if the queue has room for them: others get their turn between.
 const AT_ONCE: usize = 32;
 
 /// Makes vectors of texts.
@@ -50,7 +50,9 @@ pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result
         .into_iter()
         .map(|input| whit_engine::Request { task: Task::Embed(pooling), ..whit_engine::Request::new(input) });
     let sampling = SamplingFields { user, ..SamplingFields::default() };
-    let mut run = Run::start(call, lease, requests.by_ref().take(AT_ONCE).collect(), &sampling, false, &app.limits)?;
+    let at_once = AT_ONCE.min(app.limits.queue);
+    let first = requests.by_ref().take(at_once).collect();
+    let mut run = Run::start(call, lease, first, &sampling, false, true, &app.limits)?;
     loop {
         let first = data.len();
         let mut is_late = false;
@@ -64,7 +66,7 @@ pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result
             let message = format!("the texts took longer than {} s", app.limits.answer_timeout.as_secs_f64());
             return Err(ApiError::unavailable(message, Duration::from_secs(1)));
         }
-        let next: Vec<_> = requests.by_ref().take(AT_ONCE).collect();
+        let next: Vec<_> = requests.by_ref().take(at_once).collect();
         if next.is_empty() {
             break;
         }
@@ -73,5 +75,7 @@ pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result
     data.sort_by_key(|embedding| embedding.index);
     let prompt_tokens = run.complete().prompt_tokens;
     let usage = EmbeddingUsage { prompt_tokens, total_tokens: prompt_tokens };
-    Ok(json(&EmbeddingResponse { object: "list", data, model, usage }))
+    // Many vectors are many megabytes of JSON.
+    let bytes = data.len() * dimensions.unwrap_or(width) * size_of::<f32>();
+    prompt::aside(bytes, move || Ok(json(&EmbeddingResponse { object: "list", data, model, usage }))).await
 }

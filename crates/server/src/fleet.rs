@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex as AsyncMutex, Notify};
-use whit_engine::{Engine, EngineError, MemoryPlan, Options};
-use whit_model::{ChatTemplate, Checkpoint, DecoderSpec, GenerationDefaults, Tokenizer};
+use whit_engine::{Engine, EngineError, MemoryPlan, Options, available_memory};
+use whit_model::{ChatTemplate, Checkpoint, DecoderSpec, GenerationDefaults, ModelError, Tokenizer};
 
 use crate::ServerError;
 use crate::config::{Config, ModelConfig};
@@ -122,6 +122,8 @@ struct Slot {
     last_used: Mutex<Instant>,
     /// As it was loaded last.
     facts: Mutex<Option<Facts>>,
+    /// When it could not be loaded last, and why.
+    failed: Mutex<Option<(Instant, Arc<ServerError>)>>,
 }
 
 enum State {
@@ -190,6 +192,7 @@ impl Fleet {
             waiting: AtomicUsize::new(0),
             last_used: Mutex::new(Instant::now()),
             facts: Mutex::new(None),
+            failed: Mutex::new(None),
         });
         Fleet {
             slots: slots.collect(),
@@ -218,7 +221,7 @@ impl Fleet {
             Ok(Ok(lease)) => Ok(lease),
             Ok(Err(error)) => {
                 tracing::error!(model = name, %error, "the model cannot be loaded");
-                let message = format!("the model {name} cannot be loaded: {error}");
+                let message = format!("the model {name} cannot be loaded: {}", told(&error));
                 Err(ApiError::unavailable(message, Duration::from_secs(30)))
             }
             Err(_) => {
@@ -252,10 +255,8 @@ impl Fleet {
         let Ok(_gate) = self.gate.try_lock() else { return };
         for at in 0..self.slots.len() {
             let slot = &self.slots[at];
-            let is_idle = lock(&slot.last_used).elapsed() >= idle && slot.leases.load(Ordering::Acquire) == 0;
-            if is_idle && matches!(*lock(&slot.state), State::Loaded(_)) {
-                self.unload(at).await;
-            }
+            let is_idle = || slot.leases.load(Ordering::Acquire) == 0 && lock(&slot.last_used).elapsed() >= idle;
+            self.unload_if(at, is_idle).await;
         }
     }
 
@@ -326,9 +327,10 @@ impl Fleet {
         }
     }
 
-    /// Waits until the model at `at` is loaded, or loads it when it is its turn.
-    async fn load(self: &Arc<Self>, at: usize) -> Result<Lease, ServerError> {
+    /// Waits until the model at `at` is loaded, or loads it when it is its turn. If that fails, it fails for all who have been waiting.
+    async fn load(self: &Arc<Self>, at: usize) -> Result<Lease, Arc<ServerError>> {
         let waiting = Waiting::new(self, at);
+        let began = Instant::now();
         // Kept from round to round, for its place in the queue.
         let mut turn = std::pin::pin!(self.gate.clone().lock_owned());
         let gate = loop {
@@ -346,38 +348,57 @@ impl Fleet {
         if let Some(lease) = self.lease(at) {
             return Ok(lease);
         }
+        if let Some((_, error)) = lock(&self.slots[at].failed).as_ref().filter(|(when, _)| *when >= began) {
+            return Err(error.clone());
+        }
         drop(waiting);
         // A task of its own: who asked may go away, others wait for the same model.
         let fleet = self.clone();
         let task = tokio::spawn(async move {
             let _gate = gate;
-            let opened = fleet.open(at).await?;
-            fleet.make_room(opened.plan.total()).await;
-            fleet.start(at, opened).await?;
+            if let Err(error) = fleet.load_now(at).await {
+                let error = Arc::new(error);
+                *lock(&fleet.slots[at].failed) = Some((Instant::now(), error.clone()));
+                return Err(error);
+            }
             let lease = fleet.lease(at);
             // Whoever waited for it has it before it may have to go again.
             fleet.until_returned(|| fleet.slots[at].waiting.load(Ordering::Acquire) == 0).await;
-            lease.ok_or_else(|| ServerError::Config("it broke as soon as it was loaded".into()))
+            lease.ok_or_else(|| Arc::new(ServerError::Config("it broke as soon as it was loaded".into())))
         });
-        task.await.unwrap_or_else(|_| Err(ServerError::Config("whit made a mistake while loading it".into())))
+        let mistake = || ServerError::Config("whit made a mistake while loading it".into());
+        task.await.unwrap_or_else(|_| Err(Arc::new(mistake())))
     }
 
-    /// Opens the model at `at`; without a set memory, unloads others if it does not fit beside them.
+    /// Loads the model at `at`; others go where there is no room beside them.
+    async fn load_now(&self, at: usize) -> Result<(), ServerError> {
+        let opened = self.open(at).await?;
+        self.make_room(opened.plan.total()).await;
+        self.start(at, opened).await
+    }
+
+    /// Opens the model at `at`; without a set memory, unloads others if it does not fit beside them, but would in their place.
     async fn open(&self, at: usize) -> Result<Opened, ServerError> {
         // What is left of a model that broke.
         self.unload(at).await;
-        loop {
-            let (config, loader, memory) = (self.slots[at].config.clone(), self.loader.clone(), self.memory);
-            let opened = blocking(move || Opened::open(&*loader, &config, memory)).await;
-            match opened {
-                Err(ServerError::Engine(EngineError::DoesNotFit(_))) if self.memory.is_none() => {
-                    if !self.unload_oldest().await {
-                        return opened;
-                    }
-                }
-                opened => return opened,
-            }
+        let open = |memory: Option<u64>| {
+            let (config, loader) = (self.slots[at].config.clone(), self.loader.clone());
+            blocking(move || Opened::open(&*loader, &config, memory))
+        };
+        let does_not_fit =
+            |opened: &Result<_, _>| matches!(opened, Err(ServerError::Engine(EngineError::DoesNotFit(_))));
+        let mut opened = open(self.memory).await;
+        if self.memory.is_some() || !does_not_fit(&opened) {
+            return opened;
         }
+        let all = available_memory().map(|free| free + self.in_memory());
+        if does_not_fit(&open(all).await) {
+            return opened;
+        }
+        while does_not_fit(&opened) && self.unload_oldest().await {
+            opened = open(None).await;
+        }
+        opened
     }
 
     /// Loads what was opened.
@@ -448,9 +469,17 @@ impl Fleet {
 
     /// Waits until nobody uses the model at `at`, and unloads it.
     async fn unload(&self, at: usize) {
+        self.unload_if(at, || true).await;
+    }
+
+    /// The same, if it `may` be: as long as that is being judged, nobody is lent it.
+    async fn unload_if(&self, at: usize, may: impl FnOnce() -> bool) {
         let slot = &self.slots[at];
         {
             let mut state = lock(&slot.state);
+            if !may() {
+                return;
+            }
             match std::mem::replace(&mut *state, State::Unloaded) {
                 State::Loaded(service) | State::Leaving(service) => *state = State::Leaving(service),
                 State::Unloaded | State::Loading => return,
@@ -463,6 +492,21 @@ impl Fleet {
             blocking(move || drop(service)).await;
             tracing::info!(model = slot.config.name, "unloaded");
         }
+    }
+}
+
+/// Why a model cannot be loaded, for clients: without where it lies.
+fn told(error: &ServerError) -> String {
+    match error {
+        ServerError::Model(error) | ServerError::Engine(EngineError::Model(error)) => match error {
+            ModelError::Malformed { item, problem, .. } | ModelError::Unsupported { item, problem, .. } => {
+                format!("{item}: {problem}")
+            }
+            ModelError::Missing { item, .. } => format!("{item} is missing"),
+            _ => "its files cannot be read".into(),
+        },
+        ServerError::Engine(error @ EngineError::DoesNotFit(_)) => error.to_string(),
+        _ => "the server's log says why".into(),
     }
 }
 

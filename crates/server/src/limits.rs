@@ -1,6 +1,8 @@
 //! What a request may cost before anything is done for it.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -8,9 +10,47 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http_body::Body as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Limits;
 use crate::openai::ApiError;
+
+/// Bodies from which their JSON is large: it is read aside, and there is not any number of them at once.
+pub(crate) const LARGE_BODY: usize = 16 << 10;
+/// Bytes of large bodies that are read and worked on at once. JSON takes up to 72 times its bytes as values (`0,` is one of 72 bytes, in
+/// a list that may have room for twice as many): so that this is up to 600 MB, whoever sends it.
+const LARGE_BODIES: usize = 8 << 20;
+/// How long a large body waits for others.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Room for what large bodies become in memory.
+pub(crate) struct LargeBodies(Arc<Semaphore>);
+
+impl Default for LargeBodies {
+    fn default() -> LargeBodies {
+        LargeBodies(Arc::new(Semaphore::new(LARGE_BODIES)))
+    }
+}
+
+impl LargeBodies {
+    /// Waits for room for a body of so many bytes; a small one needs none, and one larger than all the room has all of it.
+    ///
+    /// # Errors
+    /// 429 if those before it take too long.
+    pub(crate) async fn admit(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
+        if bytes < LARGE_BODY {
+            return Ok(None);
+        }
+        let room = self.0.clone().acquire_many_owned(bytes.min(LARGE_BODIES) as u32);
+        match tokio::time::timeout(LONGEST_WAIT, room).await {
+            Ok(room) => Ok(room.ok()),
+            Err(_) => {
+                let message = "other large requests take all the room there is for them; come back later";
+                Err(ApiError::busy(message, Duration::from_secs(5)))
+            }
+        }
+    }
+}
 
 impl Limits {
     /// The body of a request: JSON, by its word, of bounded size, in bounded time.
@@ -57,5 +97,24 @@ impl Limits {
     fn too_large(&self) -> ApiError {
         let message = format!("the body is larger than the {} bytes that this server takes", self.body_bytes);
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", message).code("request_too_large")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn large_bodies_wait_for_room_and_small_ones_do_not() {
+        let bodies = LargeBodies::default();
+        assert!(bodies.admit(LARGE_BODY - 1).await.unwrap().is_none());
+        let half = bodies.admit(LARGE_BODIES / 2).await.unwrap();
+        let other_half = bodies.admit(LARGE_BODIES / 2).await.unwrap();
+        assert!(bodies.admit(LARGE_BODY - 1).await.unwrap().is_none());
+        assert_eq!(bodies.admit(LARGE_BODY).await.unwrap_err().status(), StatusCode::TOO_MANY_REQUESTS);
+        drop(half);
+        assert!(bodies.admit(LARGE_BODY).await.unwrap().is_some());
+        drop(other_half);
+        assert!(bodies.admit(10 * LARGE_BODIES).await.unwrap().is_some(), "one at a time, but it comes in");
     }
 }

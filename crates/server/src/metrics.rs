@@ -130,9 +130,11 @@ impl Default for Metrics {
 impl Metrics {
     /// The counters of the model called `name`; they begin at 0 the first time.
     pub fn model(&self, name: &str) -> ModelMetrics {
-        let labels = Labels { model_name: name.to_owned() };
+        // The encoder writes labels as they are.
+        let model_name = name.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
+        let labels = Labels { model_name: model_name.clone() };
         let finished = |finished_reason| {
-            self.finished.get_or_create_owned(&FinishLabels { model_name: name.to_owned(), finished_reason })
+            self.finished.get_or_create_owned(&FinishLabels { model_name: model_name.clone(), finished_reason })
         };
         ModelMetrics {
             running: self.running.get_or_create_owned(&labels),
@@ -234,5 +236,13 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
+    }
+    #[test]
+    fn a_models_name_does_not_end_its_label() {
+        let metrics = Metrics::default();
+        metrics.model("a\"} 1\nb\\");
+        let text = metrics.text();
+        let line = r#"vllm:num_requests_running{model_name="a\"} 1\nb\\"} 0"#;
+        assert!(text.lines().any(|found| found == line), "{text}");
     }
 }

@@ -6,14 +6,12 @@ use whit_model::template::ChatInput;
 
 use crate::config::Limits;
 use crate::conversation;
+use crate::limits::LARGE_BODY;
 use crate::openai::{ApiError, Offer};
 use crate::service::Service;
 use crate::thinking::{self, Thinking};
 
-/// Bodies from which the work on their text is done aside, so that other requests' tokens need not wait for it.
-const LARGE_BODY: usize = 16 << 10;
-
-/// Runs `work` here, or where it may take its time if it is about a body of many `bytes`.
+/// Runs `work` here, or where it may take its time if it is about a body of many `bytes`: other requests' tokens need not wait for it.
 pub async fn aside<R: Send + 'static>(
     bytes: usize,
     work: impl FnOnce() -> Result<R, ApiError> + Send + 'static,
@@ -83,6 +81,20 @@ pub fn of_whole_text(service: &Service, text: &str, param: &str) -> Result<Vec<u
     service.tokenizer.encode(text, true, false).map_err(|error| refused(&error, param))
 }
 
+/// Checks that tokens are of the model's vocabulary.
+///
+/// # Errors
+/// The first that is not.
+pub fn check_tokens(service: &Service, tokens: &[u32], param: &str) -> Result<(), ApiError> {
+    match tokens.iter().find(|&&id| id as usize >= service.vocab_size) {
+        None => Ok(()),
+        Some(id) => {
+            let message = format!("there is no token {id}: the model has {}", service.vocab_size);
+            Err(ApiError::invalid(message).param(param))
+        }
+    }
+}
+
 /// Checks a prompt against the context, the vocabulary and the server's own limit.
 ///
 /// # Errors
@@ -92,10 +104,7 @@ pub fn check(service: &Service, limits: &Limits, prompt: &[u32], param: &str) ->
         let message = "the prompt is empty, and this model does not begin a text by itself: give it some words";
         return Err(ApiError::invalid(message).param(param));
     }
-    if let Some(id) = prompt.iter().find(|&&id| id as usize >= service.vocab_size) {
-        let message = format!("there is no token {id}: the model has {}", service.vocab_size);
-        return Err(ApiError::invalid(message).param(param));
-    }
+    check_tokens(service, prompt, param)?;
     let longest = limits.prompt_tokens.unwrap_or(usize::MAX).min(service.context() - 1);
     if prompt.len() > longest {
         let message = format!(

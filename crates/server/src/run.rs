@@ -4,16 +4,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
+use tokio::sync::OwnedSemaphorePermit;
 use whit_engine::{Constraint, Grammar, Request};
 
 use crate::config::Limits;
 use crate::fleet::Lease;
 use crate::openai::{ApiError, Finish, SamplingFields, Usage};
-use crate::service::{Answer, Delta, Service, Submission, SubmitError};
-use crate::shape;
+use crate::service::{Answer, Delta, Place, Service, Submission, SubmitError};
 use crate::span::RequestSpan;
 use crate::stop::Open;
 use crate::trace::{Record, RequestId};
+use crate::{prompt, shape};
 
 /// A call that the engine has. Dropping it cancels what is still to come.
 pub struct Run {
@@ -23,19 +24,21 @@ pub struct Run {
     pub lease: Lease,
     terms: Terms,
     record: Record,
+    /// What a call in several batches keeps from one to the next.
+    places: Vec<Place>,
     /// Choices that are not over.
     open_choices: usize,
     choices_per_prompt: usize,
-    /// Prompts that are in the usage already.
-    counted: Vec<usize>,
+    /// Prompts that are in the usage already, each with its cached tokens.
+    counted: Vec<(usize, usize)>,
     /// Dropped last: the server waits for it before it closes.
     _open: Open,
 }
 
 /// What all requests of a call have in common.
 struct Terms {
-    /// Who asks.
-    client: u64,
+    /// Who asks, and for whom.
+    client: (u64, u64),
     /// When the answer is of no use any more.
     deadline: Instant,
     /// When the call came in.
@@ -45,21 +48,26 @@ struct Terms {
 }
 
 impl Terms {
-    fn submit(&self, lease: &Lease, mut requests: Vec<Request>) -> Result<Answer, ApiError> {
+    fn submit(&self, lease: &Lease, mut requests: Vec<Request>, places: Vec<Place>) -> Result<Answer, ApiError> {
         for request in &mut requests {
-            request.client = self.client;
+            (request.client, request.user) = self.client;
             request.deadline = Some(self.deadline);
         }
-        let submission = Submission { requests, stream: self.stream, received: self.received };
-        lease.service().submit(submission).map_err(|error| match error {
-            SubmitError::Full(after) => {
-                ApiError::busy(format!("{} has as many requests as it takes; come back later", lease.name()), after)
-            }
-            SubmitError::Gone => {
-                let message = format!("{} broke and will be loaded again; ask again", lease.name());
-                ApiError::unavailable(message, Duration::from_secs(1))
-            }
-        })
+        let submission = Submission { requests, stream: self.stream, received: self.received, places };
+        lease.service().submit(submission).map_err(|error| not_taken(lease, &error))
+    }
+}
+
+/// Why a model takes no requests.
+fn not_taken(lease: &Lease, error: &SubmitError) -> ApiError {
+    match error {
+        SubmitError::Full(after) => {
+            ApiError::busy(format!("{} has as many requests as it takes; come back later", lease.name()), *after)
+        }
+        SubmitError::Gone => {
+            let message = format!("{} broke and will be loaded again; ask again", lease.name());
+            ApiError::unavailable(message, Duration::from_secs(1))
+        }
     }
 }
 
@@ -75,14 +83,19 @@ pub struct Call {
     pub received: Instant,
     /// The key that it came with.
     pub key: Option<HeaderValue>,
+    /// The room its body takes until the engine has what became of it.
+    pub large_body: Option<OwnedSemaphorePermit>,
 }
 
 impl Call {
     /// Who asks, for taking turns: whoever has the same key, and within it the same `user`.
-    pub fn client(&self, user: Option<&str>) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (self.key.as_ref().map(HeaderValue::as_bytes), user).hash(&mut hasher);
-        hasher.finish()
+    pub fn client(&self, user: Option<&str>) -> (u64, u64) {
+        let hash = |who: Option<&[u8]>| {
+            let mut hasher = DefaultHasher::new();
+            who.hash(&mut hasher);
+            hasher.finish()
+        };
+        (hash(self.key.as_ref().map(HeaderValue::as_bytes)), hash(user.map(str::as_bytes)))
     }
 }
 
@@ -111,7 +124,7 @@ pub async fn constrain(
 /// The engine's requests for a call: for each prompt as many as there are choices.
 ///
 /// # Errors
-/// If that is more answers than one call may have, or a token with a bias is none.
+/// If that is more answers than one call may have or the queue ever takes, or a token with a bias is none.
 pub fn requests(
     service: &Service,
     limits: &Limits,
@@ -122,16 +135,13 @@ pub fn requests(
     constraint: Option<&Constraint>,
 ) -> Result<Vec<Request>, ApiError> {
     let choices = sampling.choices();
-    if prompts.len() * choices > limits.choices {
-        let message = format!("{} answers are more than the {} of one call", prompts.len() * choices, limits.choices);
+    let most = limits.choices.min(limits.queue);
+    if prompts.len() * choices > most {
+        let message = format!("{} answers are more than the {most} of one call", prompts.len() * choices);
         return Err(ApiError::invalid(message).param("n"));
     }
-    let biases = sampling.logit_bias.iter().flatten();
-    if let Some((id, _)) = biases.into_iter().find(|(id, _)| id.parse().is_ok_and(|id: usize| id >= service.vocab_size))
-    {
-        let message = format!("there is no token {id}: the model has {}", service.vocab_size);
-        return Err(ApiError::invalid(message).param("logit_bias"));
-    }
+    let biased: Vec<u32> = sampling.logit_bias.iter().flatten().filter_map(|(id, _)| id.parse().ok()).collect();
+    prompt::check_tokens(service, &biased, "logit_bias")?;
     let seed = sampling.first_seed();
     let max_tokens = max_tokens.into_iter().chain(limits.answer_tokens).min();
     let all = prompts.into_iter().flat_map(|prompt| std::iter::repeat_n(prompt, choices)).enumerate();
@@ -145,7 +155,7 @@ pub fn requests(
 }
 
 impl Run {
-    /// Hands the requests to the engine: for each prompt, as many as `sampling` wants.
+    /// Hands the requests to the engine: for each prompt, as many as `sampling` wants. `goes_on`: others may follow.
     ///
     /// # Errors
     /// 429 if the queue is full, 503 if the model broke.
@@ -155,15 +165,19 @@ impl Run {
         requests: Vec<Request>,
         sampling: &SamplingFields,
         stream: bool,
+        goes_on: bool,
         limits: &Limits,
     ) -> Result<Run, ApiError> {
         let client = call.client(sampling.user.as_deref());
-        let Call { open, request_id, span, received, .. } = call;
+        let Call { open, request_id, span, received, large_body, .. } = call;
         let asked = sampling.timeout.map(Duration::from_secs_f32);
         let deadline = received + asked.unwrap_or(limits.answer_timeout).min(limits.answer_timeout);
         let open_choices = requests.len();
         let terms = Terms { client, deadline, received, stream };
-        let answer = terms.submit(&lease, requests)?;
+        let places = lease.service().places(open_choices).map_err(|error| not_taken(&lease, &error))?;
+        let kept = if goes_on { places.clone() } else { vec![] };
+        let answer = terms.submit(&lease, requests, places)?;
+        drop(large_body);
         let (model, user) = (lease.name().to_owned(), sampling.user.clone());
         let record = Record {
             request_id: request_id.0,
@@ -176,17 +190,28 @@ impl Run {
             span,
         };
         let choices_per_prompt = sampling.choices();
-        Ok(Run { answer, lease, terms, record, open_choices, choices_per_prompt, counted: vec![], _open: open })
+        Ok(Run {
+            answer,
+            lease,
+            terms,
+            record,
+            places: kept,
+            open_choices,
+            choices_per_prompt,
+            counted: vec![],
+            _open: open,
+        })
     }
 
-    /// Goes on with further requests of the same call, once all choices are over.
+    /// Goes on with further requests of the same call, no more than before, once all choices are over.
     ///
     /// # Errors
-    /// As [`Run::start`].
+    /// 503 if the model broke.
     pub fn go_on(&mut self, requests: Vec<Request>) -> Result<(), ApiError> {
         self.open_choices = requests.len();
         self.counted.clear();
-        self.answer = self.terms.submit(&self.lease, requests)?;
+        self.places.truncate(requests.len());
+        self.answer = self.terms.submit(&self.lease, requests, self.places.clone())?;
         Ok(())
     }
 
@@ -263,9 +288,12 @@ mod tests {
             span: Default::default(),
             received: Instant::now(),
             key: Some(HeaderValue::from_static(key)),
+            large_body: None,
         };
-        assert_eq!(call("Bearer a").client(Some("x")), call("Bearer a").client(Some("x")));
-        assert_ne!(call("Bearer a").client(Some("x")), call("Bearer a").client(Some("y")));
-        assert_ne!(call("Bearer a").client(None), call("Bearer b").client(None));
+        let (a, a_x, a_y) =
+            (call("Bearer a").client(None), call("Bearer a").client(Some("x")), call("Bearer a").client(Some("y")));
+        assert_eq!(a_x, call("Bearer a").client(Some("x")));
+        assert!(a.0 == a_x.0 && a_x.0 == a_y.0 && a.1 != a_x.1 && a_x.1 != a_y.1);
+        assert_ne!(a.0, call("Bearer b").client(None).0);
     }
 }

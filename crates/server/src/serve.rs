@@ -50,7 +50,13 @@ pub fn serve(config: &Config, loader: Arc<dyn Loader>, started: impl FnOnce(&Sta
     let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(HTTP_THREADS).enable_all().build();
     let runtime = runtime.map_err(ServerError::system("threads for connections"))?;
-    runtime.block_on(run(config, app, tls, started))
+    let ended = runtime.block_on(run(config, app.clone(), tls, started));
+    if app.stop.is_cut() {
+        // Nothing is waited for: neither a load that is under way nor an engine that ends. They go with the process.
+        runtime.shutdown_background();
+        std::mem::forget(app);
+    }
+    ended
 }
 
 async fn run(
@@ -68,10 +74,17 @@ async fn run(
     let signals = tokio::spawn(obey_signals(app.clone())?);
     // Before the models: whoever asks early is told that they are on their way.
     let mut listening = tokio::spawn(listen(listener, router, tls, app.limits.clone(), app.stop.clone()));
+    let mut preload = std::pin::pin!(app.fleet.preload());
     let preloaded = tokio::select! {
-        preloaded = app.fleet.preload() => preloaded,
-        // Told to stop before it began.
-        _ = &mut listening => Ok(()),
+        preloaded = &mut preload => preloaded,
+        // Told to stop before it began: what is loading is waited for, but not for ever.
+        _ = &mut listening => {
+            tokio::select! {
+                _ = preload => {}
+                () = app.stop.cut() => {}
+            }
+            Ok(())
+        }
     };
     if let Err(error) = preloaded {
         app.stop.now();
@@ -96,11 +109,15 @@ async fn run(
     if !listening.is_finished() {
         let _ = listening.await;
     }
-    signals.abort();
     if let Some(idle) = idle {
         idle.abort();
     }
-    app.fleet.unload_all().await;
+    tokio::select! {
+        () = app.fleet.unload_all() => {}
+        // In time, or by the second signal.
+        () = app.stop.cut() => {}
+    }
+    signals.abort();
     info!("stopped");
     Ok(())
 }

@@ -70,6 +70,8 @@ struct Load {
     limit: usize,
     /// What an answer took of late, in microseconds.
     usual_micros: AtomicU64,
+    /// Requests that took part in the last step.
+    at_once: AtomicUsize,
     /// The engine is broken: a step panicked.
     broken: AtomicBool,
 }
@@ -91,6 +93,8 @@ pub struct Submission {
     pub stream: bool,
     /// When the call came in; times to the first token count from here.
     pub received: Instant,
+    /// As many as there are requests. Each is given back when its request is over, unless somebody keeps a clone.
+    pub places: Vec<Place>,
 }
 
 /// What a step brought to a choice; for an answer wanted whole, all of it.
@@ -131,13 +135,17 @@ impl Answer {
 struct Command {
     submission: Submission,
     deltas: mpsc::UnboundedSender<Delta>,
-    places: Vec<Place>,
 }
 
-/// A place among the open requests; given back when dropped.
-struct Place(Arc<Load>);
+/// A place among the open requests; given back when the last of its clones is dropped.
+#[derive(Clone)]
+pub struct Place {
+    _taken: Arc<Taken>,
+}
 
-impl Drop for Place {
+struct Taken(Arc<Load>);
+
+impl Drop for Taken {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::AcqRel);
     }
@@ -156,6 +164,7 @@ impl Service {
             open: AtomicUsize::new(0),
             limit,
             usual_micros: AtomicU64::new(0),
+            at_once: AtomicUsize::new(0),
             broken: AtomicBool::new(false),
         });
         let (commands, received) = std_mpsc::channel();
@@ -186,22 +195,29 @@ impl Service {
         })
     }
 
-    /// Queues the requests.
+    /// Places for so many requests.
     ///
     /// # Errors
-    /// If the queue is full, or the engine has broken.
-    pub fn submit(&self, submission: Submission) -> Result<Answer, SubmitError> {
-        let wanted = submission.requests.len();
+    /// If the queue is full.
+    pub fn places(&self, wanted: usize) -> Result<Vec<Place>, SubmitError> {
         let mut places = Vec::with_capacity(wanted);
         for _ in 0..wanted {
             let before = self.load.open.fetch_add(1, Ordering::AcqRel);
-            places.push(Place(self.load.clone()));
+            places.push(Place { _taken: Arc::new(Taken(self.load.clone())) });
             if before >= self.load.limit {
                 return Err(SubmitError::Full(self.retry_after(before)));
             }
         }
+        Ok(places)
+    }
+
+    /// Queues the requests.
+    ///
+    /// # Errors
+    /// If the engine has broken.
+    pub fn submit(&self, submission: Submission) -> Result<Answer, SubmitError> {
         let (sender, deltas) = mpsc::unbounded_channel();
-        let command = Command { submission, deltas: sender, places };
+        let command = Command { submission, deltas: sender };
         match &self.commands {
             Some(commands) if self.is_alive() => commands.send(command).map_err(|_| SubmitError::Gone)?,
             _ => return Err(SubmitError::Gone),
@@ -236,9 +252,9 @@ impl Service {
 
     /// When a place should be free: what an answer usually takes, for each of those before it that run at once.
     fn retry_after(&self, open: usize) -> Duration {
-        const AT_ONCE: u64 = 16;
         let usual = self.load.usual_micros.load(Ordering::Relaxed);
-        let micros = usual.saturating_mul(open as u64 / AT_ONCE + 1);
+        let at_once = self.load.at_once.load(Ordering::Relaxed).max(1);
+        let micros = usual.saturating_mul((open / at_once + 1) as u64);
         Duration::from_micros(micros).clamp(Duration::from_secs(1), Duration::from_secs(60))
     }
 }
@@ -298,12 +314,13 @@ impl Worker {
 
     fn tell_occupancy(&mut self) {
         let before = std::mem::replace(&mut self.occupancy, self.engine.occupancy());
+        self.load.at_once.store(self.occupancy.running, Ordering::Relaxed);
         self.metrics.occupied(self.occupancy, before);
     }
 
     fn take(&mut self, command: Command) {
-        let Command { submission, deltas, places } = command;
-        let Submission { requests, stream, received } = submission;
+        let Command { submission, deltas } = command;
+        let Submission { requests, stream, received, places } = submission;
         for ((choice, request), place) in requests.into_iter().enumerate().zip(places) {
             let delta = Delta { choice, ..Delta::default() };
             let mut active =

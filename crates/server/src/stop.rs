@@ -39,7 +39,7 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// Take nothing new. Once nothing is open any more, or after `longest`, everything closes.
+    /// Take nothing new. Once nothing is open any more, everything closes; after `longest`, whatever is still there is cut.
     pub fn drain(&self, longest: Duration) {
         if !self.raise(Phase::Draining) {
             return;
@@ -47,8 +47,17 @@ impl Stop {
         let stop = self.clone();
         tokio::spawn(async move {
             let mut open = stop.open.subscribe();
-            let drained = tokio::time::timeout(longest, open.wait_for(|&open| open == 0)).await;
-            stop.raise(if drained.is_ok() { Phase::Closing } else { Phase::Cut });
+            let mut late = std::pin::pin!(tokio::time::sleep(longest));
+            let drained = async { open.wait_for(|&open| open == 0).await.is_ok() };
+            let is_drained = tokio::select! {
+                drained = drained => drained,
+                () = &mut late => false,
+            };
+            if is_drained {
+                stop.raise(Phase::Closing);
+                late.await;
+            }
+            stop.raise(Phase::Cut);
         });
     }
 
@@ -60,6 +69,11 @@ impl Stop {
     /// Whether nothing new is taken.
     pub fn is_draining(&self) -> bool {
         *self.phase.borrow() >= Phase::Draining
+    }
+
+    /// Whether nothing is waited for any more.
+    pub fn is_cut(&self) -> bool {
+        *self.phase.borrow() == Phase::Cut
     }
 
     /// Answers being made.
@@ -126,5 +140,11 @@ mod tests {
         let _open = stop.begin().unwrap();
         stop.drain(Duration::from_millis(5));
         stop.cut().await;
+        // Also what comes after the last answer, such as a load that nobody waits for.
+        let stop = Stop::default();
+        stop.drain(Duration::from_millis(5));
+        stop.closing().await;
+        stop.cut().await;
+        assert!(stop.is_cut());
     }
 }

@@ -48,13 +48,18 @@ pub async fn tokenize(State(app): State<Arc<App>>, request: Request) -> Result<R
 )]
 pub async fn detokenize(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
     let (_call, body) = app.call(request).await?;
-    let asked = prompt::aside(body.len(), move || DetokenizeRequest::read(Fields::parse(&body)?)).await?;
+    let size = body.len();
+    let asked = prompt::aside(size, move || DetokenizeRequest::read(Fields::parse(&body)?)).await?;
     let lease = app.fleet.acquire(&asked.model).await?;
-    let service = lease.service();
-    if let Some(id) = asked.tokens.iter().find(|&&id| id as usize >= service.vocab_size) {
-        return Err(
-            ApiError::invalid(format!("there is no token {id}: the model has {}", service.vocab_size)).param("tokens")
-        );
-    }
-    Ok(json(&DetokenizeResponse { prompt: service.tokenizer.decode(&asked.tokens, false) }))
+    let response = prompt::aside(size, move || {
+        let (service, tokens) = (lease.service(), asked.tokens);
+        prompt::check_tokens(service, &tokens, "tokens")?;
+        // A token may stand for many bytes.
+        if tokens.len() > service.context() {
+            let message = format!("{} tokens are more than the model's context of {}", tokens.len(), service.context());
+            return Err(ApiError::invalid(message).param("tokens").code("context_length_exceeded"));
+        }
+        Ok(DetokenizeResponse { prompt: service.tokenizer.decode(&tokens, false) })
+    });
+    Ok(json(&response.await?))
 }

@@ -2,12 +2,14 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use axum::body::Body;
-use common::{Server, chat, events, expected, pocket, with_limits};
+use common::{Fixtures, Server, chat, events, expected, pocket, with_limits};
 use http::{Method, Request};
 use serde_json::{Value, json};
-use whit_server::Config;
 use whit_server::config::Limits;
+use whit_server::{App, Config, router};
 
 #[tokio::test]
 async fn answers_are_those_that_the_model_gives() {
@@ -278,6 +280,58 @@ async fn texts_become_vectors_of_length_1() {
 }
 
 #[tokio::test]
+async fn a_small_queue_takes_many_texts_and_refuses_for_good_what_it_never_takes() {
+    let server = Server::start(with_limits(Limits { queue: 8, ..Limits::default() })).await;
+    server.chat("Hello", json!({"n": 9})).await.refused(400, Some("n"));
+    server.chat("Hello", json!({"n": 8, "max_tokens": 2})).await.ok();
+    // Its places are free when the engine has let go of it, a moment after the last token.
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    // Whoever has begun keeps its places from batch to batch, however many others push.
+    let many = json!({"model": "pocket", "input": vec!["Who has seen the wind?"; 200]});
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let texts = async {
+        let vectors = server.post("/v1/embeddings", &many).await.ok();
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        vectors
+    };
+    let others = async {
+        let mut refused = 0;
+        while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+            let reply = server.chat("Hello", json!({"max_tokens": 1})).await;
+            refused += usize::from(reply.status == 429);
+            tokio::task::yield_now().await;
+        }
+        refused
+    };
+    // In one thread: the texts come first.
+    let (vectors, refused) = tokio::join!(texts, others);
+    assert_eq!(vectors["data"].as_array().unwrap().len(), 200);
+    assert!(refused > 0);
+}
+
+#[tokio::test]
+async fn an_answer_has_no_more_tokens_than_the_server_gives() {
+    let server = Server::start(with_limits(Limits { answer_tokens: Some(3), ..Limits::default() })).await;
+    for asked in [json!({}), json!({"max_tokens": 100}), json!({"max_tokens": 2})] {
+        let most = asked["max_tokens"].as_u64().unwrap_or(100).min(3);
+        let answer = server.chat("Hello", asked).await.ok();
+        assert_eq!(answer["choices"][0]["finish_reason"], "length");
+        assert_eq!(answer["usage"]["completion_tokens"], most);
+    }
+}
+
+#[tokio::test]
+async fn a_server_is_ready_when_its_models_are_loaded() {
+    let app = App::new(&pocket(), Arc::new(Fixtures)).unwrap();
+    let server = Server { router: router(app.clone(), &[]).unwrap(), app };
+    assert!(server.get("/ready").await.refused(503, None).contains("being loaded"));
+    assert_eq!(server.get("/health").await.status, 200);
+    server.app.fleet.preload().await.unwrap();
+    server.app.set_ready();
+    assert_eq!(server.get("/ready").await.status, 200);
+}
+
+#[tokio::test]
 async fn an_answer_ends_in_time() {
     let server = Server::start(pocket()).await;
     let fields = json!({"timeout": 0.02, "ignore_eos": true, "n": 64});
@@ -391,7 +445,9 @@ async fn text_becomes_tokens_and_tokens_text() {
         server.post("/tokenize", &messages).await.ok()["tokens"],
         json!([0, 1, 440, 84, 201, 364, 2, 201, 1, 419, 201])
     );
-    server.post("/detokenize", &json!({"model": "pocket", "tokens": [448]})).await.refused(400, Some("tokens"));
+    for tokens in [vec![448], vec![290; 513]] {
+        server.post("/detokenize", &json!({"model": "pocket", "tokens": tokens})).await.refused(400, Some("tokens"));
+    }
 }
 
 #[tokio::test]

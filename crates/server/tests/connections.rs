@@ -2,13 +2,20 @@
 
 mod common;
 
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Server, chat, connect, events, pocket, read_reply, with_limits, write_post};
+use common::{Fixtures, Server, chat, connect, events, pocket, read_reply, with_limits, write_post};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
 use whit_server::Config;
-use whit_server::config::Limits;
+use whit_server::config::{Limits, TlsFiles};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -141,4 +148,111 @@ async fn a_body_that_does_not_come_and_a_head_that_is_too_large_are_not_waited_f
     large.write_all(format!("GET /health HTTP/1.1\r\nhost: localhost\r\n{line}\r\n").as_bytes()).await.unwrap();
     let _ = large.read_to_end(&mut bytes).await;
     assert!(bytes.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&bytes));
+}
+
+#[tokio::test]
+async fn a_head_of_many_lines_is_refused() {
+    let server = Server::start(with_limits(Limits { headers: 10, ..Limits::default() })).await;
+    let (address, _task) = server.listen().await;
+    for (lines, status) in [(5, "HTTP/1.1 200"), (20, "HTTP/1.1 431")] {
+        let lines: String = (0..lines).map(|at| format!("x-{at}: a\r\n")).collect();
+        let mut stream = connect(address).await;
+        let head = format!("GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{lines}\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut reply = String::new();
+        let _ = stream.read_to_string(&mut reply).await;
+        assert!(reply.starts_with(status), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn more_connections_than_there_are_places_for_wait_their_turn() {
+    let server = Server::start(with_limits(Limits { connections: 1, ..Limits::default() })).await;
+    let (address, _task) = server.listen().await;
+    let ask = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let mut first = connect(address).await;
+    first.write_all(ask).await.unwrap();
+    let mut byte = [0];
+    first.read_exact(&mut byte).await.unwrap();
+    let mut second = connect(address).await;
+    second.write_all(ask).await.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(100), second.read_exact(&mut byte)).await;
+    assert!(early.is_err(), "the first connection is still open");
+    drop(first);
+    second.read_exact(&mut byte).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_cut_off_and_its_answers_are_given_up() {
+    let limits = Limits { write_timeout: Duration::from_millis(100), ..Limits::default() };
+    let server = Server::start(roomy(limits)).await;
+    let (address, _task) = server.listen().await;
+    let mut stream = connect(address).await;
+    let fields = json!({"stream": true, "ignore_eos": true, "n": 128, "logprobs": true, "top_logprobs": 20});
+    write_post(&mut stream, CHAT, &chat("Hello", fields)).await;
+    first_words(&mut stream).await;
+    for _ in 0..2000 {
+        let text = server.get("/metrics").await.text();
+        let aborted = text.lines().find(|line| line.contains("finished_reason=\"abort\"")).unwrap();
+        if !aborted.ends_with(" 0") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{}", server.get("/metrics").await.text());
+}
+
+/// Runs a whole server, until the tests are over; where it listens.
+fn serve(config: Config) -> SocketAddr {
+    let (tell, hear) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let config = Config { port: 0, ..config };
+        whit_server::serve(&config, Arc::new(Fixtures), |started| tell.send(started.address).expect("heard"))
+            .expect("served");
+    });
+    hear.recv().expect("it starts")
+}
+
+#[tokio::test]
+async fn who_trusts_the_certificates_authority_is_served_over_tls() {
+    let data = |name: &str| -> PathBuf { Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name) };
+    let tls = TlsFiles { certificate: data("localhost.pem"), key: data("localhost.key.pem") };
+    let address = serve(Config { tls: Some(tls), ..pocket() });
+    let client = |roots| {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        TlsConnector::from(Arc::new(client.with_root_certificates(roots).with_no_client_auth()))
+    };
+    let name = || ServerName::try_from("localhost").unwrap();
+    let mut trusts = RootCertStore::empty();
+    trusts.add(CertificateDer::from_pem_file(data("authority.pem")).unwrap()).unwrap();
+    let mut stream = client(trusts).connect(name(), connect(address).await).await.unwrap();
+    let body = chat("Hello", json!({"stream": true, "max_tokens": 5})).to_string();
+    let head =
+        format!("POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n");
+    stream.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).await.unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await.unwrap();
+    assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("data: [DONE]"), "{reply}");
+    // Who does not trust it goes away, and who speaks in the open is not understood.
+    assert!(client(RootCertStore::empty()).connect(name(), connect(address).await).await.is_err());
+    let mut plain = connect(address).await;
+    plain.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut bytes = Vec::new();
+    let _ = plain.read_to_end(&mut bytes).await;
+    assert!(!bytes.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&bytes));
+}
+
+#[tokio::test]
+async fn a_model_that_nobody_asks_for_is_unloaded_after_a_while() {
+    let address = serve(Config { idle_unload: Some(Duration::from_millis(100)), ..pocket() });
+    for _ in 0..500 {
+        let mut stream = connect(address).await;
+        stream.write_all(b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+        if read_reply(&mut stream).await.ok()["data"][0]["status"] == "unloaded" {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it is still loaded");
 }

@@ -2,11 +2,15 @@
 
 mod common;
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Server, model};
-use serde_json::json;
-use whit_server::Config;
+use common::{Fixtures, Server, model};
+use serde_json::{Value, json};
+use whit_server::config::ModelConfig;
+use whit_server::{Config, Loader, ServerError};
 
 fn two(memory: Option<u64>) -> Config {
     Config { models: vec![model("pocket"), model("pocket-q8_0.gguf")], memory, ..Config::default() }
@@ -58,6 +62,114 @@ async fn a_model_that_cannot_be_loaded_says_why_and_harms_no_other() {
     config.models[2].preload = false;
     let server = Server::start(config).await;
     let refused = server.post("/v1/completions", &json!({"model": "nothing.gguf", "prompt": "x"})).await;
-    assert!(refused.refused(503, None).contains("cannot be loaded"));
+    let sentence = refused.refused(503, None);
+    assert!(sentence.contains("cannot be loaded") && !sentence.contains('/'), "no path: {sentence}");
     assert_eq!(ask(&server, "pocket").await, " wind?\n");
+}
+
+/// Finds nothing, after a while, and counts how often it looked.
+#[derive(Default)]
+struct Nothing(AtomicUsize);
+
+impl Loader for Nothing {
+    fn locate(&self, source: &str) -> Result<PathBuf, ServerError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(200));
+        Err(ServerError::Locate(format!("/srv/models/{source}: no such file or folder")))
+    }
+}
+
+#[tokio::test]
+async fn a_load_that_fails_has_failed_for_all_who_waited_for_it() {
+    let mut config = two(None);
+    config.models.iter_mut().for_each(|model| model.preload = false);
+    let loader = Arc::new(Nothing::default());
+    let server = Server::start_with(config, loader.clone()).await;
+    let ask = || {
+        let server = server.clone();
+        let body = json!({"model": "pocket", "prompt": "x"});
+        tokio::spawn(async move { server.post("/v1/completions", &body).await })
+    };
+    for asked in (0..16).map(|_| ask()).collect::<Vec<_>>() {
+        let sentence = asked.await.unwrap().refused(503, None);
+        assert!(sentence.contains("cannot be loaded") && !sentence.contains('/'), "no path: {sentence}");
+    }
+    assert_eq!(loader.0.load(Ordering::Relaxed), 1);
+    ask().await.unwrap().refused(503, None);
+    assert_eq!(loader.0.load(Ordering::Relaxed), 2, "who comes later may hope anew");
+}
+
+/// Finds the fixtures, after a while.
+struct Late;
+
+impl Loader for Late {
+    fn locate(&self, source: &str) -> Result<PathBuf, ServerError> {
+        std::thread::sleep(Duration::from_millis(300));
+        Fixtures.locate(source)
+    }
+}
+
+#[tokio::test]
+async fn who_waits_too_long_for_a_load_is_told_and_the_load_goes_on() {
+    let mut config = two(None);
+    config.models.iter_mut().for_each(|model| model.preload = false);
+    config.limits.load_timeout = Duration::from_millis(50);
+    let server = Server::start_with(config, Arc::new(Late)).await;
+    let refused = server.post("/v1/completions", &json!({"model": "pocket", "prompt": "x"})).await;
+    assert!(refused.refused(503, None).contains("still being loaded") && refused.headers.contains_key("retry-after"));
+    for _ in 0..500 {
+        if status(&server).await[0] == "loaded" {
+            assert_eq!(ask(&server, "pocket").await, " wind?\n");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("nobody loads it any more");
+}
+
+/// The small model of the fixtures with layers of so much that no machine has the memory for it: a file of holes.
+fn giant(folder: &Path) {
+    let small = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pocket");
+    for file in std::fs::read_dir(&small).unwrap().map(Result::unwrap) {
+        std::fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+    }
+    const WIDTH: u64 = 1 << 30;
+    let mut config: Value = serde_json::from_slice(&std::fs::read(small.join("config.json")).unwrap()).unwrap();
+    let before = config["intermediate_size"].take();
+    config["intermediate_size"] = WIDTH.into();
+    std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    let weights = std::fs::read(small.join("model.safetensors")).unwrap();
+    let length = u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;
+    let mut header: Value = serde_json::from_slice(&weights[8..8 + length]).unwrap();
+    let mut end = 0;
+    for (name, tensor) in header.as_object_mut().unwrap().iter_mut().filter(|(name, _)| *name != "__metadata__") {
+        let offsets: Vec<u64> = serde_json::from_value(tensor["data_offsets"].take()).unwrap();
+        let mut bytes = offsets[1] - offsets[0];
+        if name.contains(".mlp.") {
+            bytes = bytes / before.as_u64().unwrap() * WIDTH;
+            tensor["shape"].as_array_mut().unwrap().iter_mut().filter(|size| **size == before).for_each(|size| {
+                *size = WIDTH.into();
+            });
+        }
+        tensor["data_offsets"] = json!([end, end + bytes]);
+        end += bytes;
+    }
+    let header = header.to_string();
+    let path = folder.join("model.safetensors");
+    std::fs::write(&path, [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat()).unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(8 + header.len() as u64 + end).unwrap();
+}
+
+#[tokio::test]
+async fn a_model_that_fits_nowhere_puts_no_other_out() {
+    let folder = tempfile::tempdir().unwrap();
+    giant(folder.path());
+    let mut config = two(None);
+    config.models.push(ModelConfig { name: "giant".into(), ..model(&folder.path().to_string_lossy()) });
+    config.models[2].preload = false;
+    let server = Server::start(config).await;
+    let refused = server.post("/v1/completions", &json!({"model": "giant", "prompt": "x"})).await;
+    let sentence = refused.refused(503, None);
+    assert!(sentence.contains("GiB") || sentence.contains("MiB"), "{sentence}");
+    assert_eq!(status(&server).await, ["loaded", "loaded", "unloaded"]);
 }

@@ -236,7 +236,6 @@ fn what_cannot_be_enforced_is_refused_with_the_reason() {
 fn nothing_to_hold_is_no_grammar() {
     let mut tools = tools();
     let grammar = |tools: &[Tool], choice| Syntax::all()[0].grammar(tools, &choice, true, &|_| None);
-    assert_eq!(grammar(&tools, ToolChoice::None), Ok(None));
     assert_eq!(grammar(&[], ToolChoice::Auto), Ok(None));
     tools.iter_mut().for_each(|tool| tool.strict = false);
     assert_eq!(grammar(&tools, ToolChoice::Auto), Ok(None));

@@ -107,3 +107,52 @@ fn what_is_unsafe_or_missing_is_refused() {
     whit(["serve", &pocket(), "--tls-cert", "no.pem", "--tls-key", "no.pem"]).refused(2, &["no.pem"]);
     whit(["serve", &pocket(), "--memory", "1KiB", "--check"]).refused(2, &["memory"]);
 }
+
+#[test]
+fn a_second_signal_ends_it_in_the_middle_of_an_answer() {
+    let (mut child, _home) = whit(["serve", &pocket(), "--port", "0", "--threads", "1"]).spawn();
+    let line = started(&mut child).pop().expect("a curl");
+    let endless = line.replace("\"messages\"", "\"ignore_eos\":true,\"n\":128,\"stream\":true,\"messages\"");
+    let mut client = asked(&endless);
+    client.read_exact(&mut [0; 1000]).expect("it has begun");
+    let signal = || assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill runs").success());
+    signal();
+    // Heard when others are turned away.
+    while !curl(&line).starts_with("HTTP/1.1 503") {}
+    client.read_exact(&mut [0; 1000]).expect("it goes on");
+    signal();
+    let output = child.wait_with_output().expect("it ends");
+    let mut rest = Vec::new();
+    let _ = client.read_to_end(&mut rest);
+    assert!(!String::from_utf8_lossy(&rest).contains("[DONE]"));
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn who_has_one_of_the_keys_in_a_file_is_answered() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("keys.txt");
+    std::fs::write(&path, "# ours\n\n  first-key\nsecond-key\n").expect("written");
+    let file = path.to_string_lossy();
+    let (mut child, _home) =
+        whit(["serve", &pocket(), "--port", "0", "--threads", "1", "--api-key-file", &file]).spawn();
+    let lines = started(&mut child);
+    assert!(lines[1].ends_with("for whoever has a key"), "{lines:#?}");
+    let url = lines[1].split("http://").nth(1).and_then(|rest| rest.split(',').next()).expect("an address");
+    let ask = |key: &str| {
+        let mut stream = TcpStream::connect(url).expect("connected");
+        write!(
+            stream,
+            "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n"
+        )
+        .expect("written");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("read");
+        answer.split(' ').nth(1).expect("a status").to_owned()
+    };
+    assert_eq!(["first-key", "second-key", "# ours", "third-key"].map(ask), ["200", "200", "401", "401"]);
+    child.kill().expect("killed");
+    child.wait().expect("it ends");
+    std::fs::write(&path, "# none\n").expect("written");
+    whit(["serve", &pocket(), "--api-key-file", &file]).refused(2, &["keys.txt", "holds no key"]);
+}

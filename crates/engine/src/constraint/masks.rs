@@ -1,6 +1,8 @@
-//! Masks are computed on a thread of their own while the model runs: one that takes less than the forward pass costs nothing.
+//! Masks are computed on a thread of their own while the model runs: one that takes less than the forward pass costs nothing. What is left
+//! over when the model is done is shared between that thread and the one that waits for it.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Constraint;
 use crate::EngineError;
@@ -14,6 +16,8 @@ pub(crate) struct Masks {
 
 struct Thread {
     jobs: Sender<Job>,
+    /// Where the thread takes them from; locked only while it does.
+    work: Arc<Mutex<Receiver<Job>>>,
     done: Receiver<Job>,
 }
 
@@ -32,11 +36,19 @@ impl Masks {
         Ok(())
     }
 
-    /// Waits for all that was begun; `give` gets the constraints back.
+    /// Sees to it that all that was begun is done; `give` gets the constraints back.
     pub fn finish(&mut self, mut give: impl FnMut(usize, Box<Constraint>)) -> Result<(), EngineError> {
         while self.under_way > 0 {
             let Some(thread) = &self.thread else { return Err(gone()) };
-            let (whose, constraint) = thread.done.recv().map_err(|_| gone())?;
+            // If the thread is just taking one, there will be another time.
+            let next = thread.work.try_lock().ok().and_then(|work| work.try_recv().ok());
+            let (whose, constraint) = match next {
+                Some((whose, mut constraint)) => {
+                    constraint.compute_mask();
+                    (whose, constraint)
+                }
+                None => thread.done.recv().map_err(|_| gone())?,
+            };
             self.under_way -= 1;
             give(whose, constraint);
         }
@@ -49,10 +61,13 @@ impl Thread {
     fn start() -> Result<Thread, EngineError> {
         let (jobs, work) = channel::<Job>();
         let (tell, done) = channel();
+        let work = Arc::new(Mutex::new(work));
+        let taken_from = work.clone();
+        let next = move || taken_from.lock().unwrap_or_else(PoisonError::into_inner).recv();
         std::thread::Builder::new()
             .name("whit-masks".into())
             .spawn(move || {
-                for (whose, mut constraint) in work {
+                while let Ok((whose, mut constraint)) = next() {
                     constraint.compute_mask();
                     if tell.send((whose, constraint)).is_err() {
                         return;
@@ -60,7 +75,7 @@ impl Thread {
                 }
             })
             .map_err(|error| EngineError::Internal(format!("no thread for masks: {error}")))?;
-        Ok(Thread { jobs, done })
+        Ok(Thread { jobs, work, done })
     }
 }
 

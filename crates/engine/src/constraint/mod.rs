@@ -37,7 +37,8 @@ const AT_ONCE: usize = 4;
 /// Stack of the thread that compiles: enough for [`schema::DEEPEST`] levels of a schema, and for [`MOST_LINES`] rules each of which is
 /// the next. Only what is used of it takes memory.
 const STACK: usize = 256 << 20;
-/// States of a constraint's lexer, of 1 to 2 KiB each by llguidance's own account.
+/// States of the lexer of an answer that runs, of 1 to 2 KiB each by llguidance's own account: up to 40 MB for a hostile grammar, beside the
+/// memory plan.
 const LEXER_STATES: usize = 20_000;
 /// Bytes of llguidance's reason that are passed on, and of each of its lines.
 const LONGEST_REASON: usize = 300;
@@ -69,7 +70,7 @@ impl Grammar {
         Ok(match self {
             Grammar::JsonSchema(text) => format!("start: %json {}\n", schema::read(text)?),
             Grammar::JsonObject => format!("start: %json {}\n", schema::any_object()),
-            Grammar::Regex(regex) => format!("start: /{}/\n", regex.replace('/', "\\/")),
+            Grammar::Regex(regex) => format!("start: /{}/\n", with_slashes_escaped(regex)),
             Grammar::Lark(text) => text.clone(),
             Grammar::Choice(texts) => lark_choice(texts),
         })
@@ -198,18 +199,27 @@ impl Compiler {
         if let Some(warning) = matcher.grammar_warnings().into_iter().next() {
             return Err(ConstraintError::Grammar(reason(&warning)));
         }
-        let mut constraint = Constraint {
-            matcher,
-            stop_tokens: self.stop_tokens.clone(),
-            mask: None,
-            forced: VecDeque::new(),
-            end: None,
-        };
         // Here rather than beside the prompt's last pass: a grammar that nothing fits is refused.
-        match constraint.find_mask() {
-            Ok(()) => Ok(constraint),
-            Err(error) => Err(ConstraintError::Grammar(reason(&error))),
-        }
+        let mask = next_mask(&mut matcher).map_err(|error| ConstraintError::Grammar(reason(&error)))?;
+        Ok(Constraint {
+            end: mask.is_none().then_some(End::Complete),
+            compiled: Arc::new(Mutex::new(matcher)),
+            own: None,
+            stop_tokens: self.stop_tokens.clone(),
+            mask,
+            forced: VecDeque::new(),
+        })
+    }
+}
+
+/// What may come next; `None` if what there is is complete, and nothing can follow.
+fn next_mask(matcher: &mut Matcher) -> Result<Option<Mask>, String> {
+    let fits = matcher.is_accepting().unwrap_or(false);
+    match matcher.compute_mask() {
+        Ok(mask) => Ok(Some(mask)),
+        // Without a stop token, a complete answer can be followed by nothing.
+        Err(_) if fits => Ok(None),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -241,6 +251,20 @@ fn top_level(grammar: &Grammar) -> Result<TopLevelGrammar, ConstraintError> {
         }
         Grammar::Choice(texts) => GrammarWithLexer::from_lark(lark_choice(texts)),
     }))
+}
+
+/// A regular expression as it stands between Lark's slashes: those of its own that are not escaped already, are.
+fn with_slashes_escaped(regex: &str) -> String {
+    let mut escaped = String::with_capacity(regex.len() + 8);
+    let mut is_escaped = false;
+    for c in regex.chars() {
+        if c == '/' && !is_escaped {
+            escaped.push('\\');
+        }
+        is_escaped = c == '\\' && !is_escaped;
+        escaped.push(c);
+    }
+    escaped
 }
 
 /// One terminal of all the texts: the lexer decides between them as it goes.
@@ -275,7 +299,10 @@ fn reason(said: &str) -> String {
 
 /// A compiled grammar, and how far one answer has come in it; see [`Constraints::compile`].
 pub struct Constraint {
-    matcher: Matcher,
+    /// As it was compiled: answers share it until they begin, so that many that wait take no more than one.
+    compiled: Arc<Mutex<Matcher>>,
+    /// Of an answer that has begun. It grows: what one answer finds out makes no other slower, or sooner at a limit.
+    own: Option<Box<Matcher>>,
     /// Those it was compiled for.
     stop_tokens: Arc<[u32]>,
     /// What may come next, if that is known.
@@ -295,31 +322,28 @@ pub(crate) enum End {
 }
 
 impl Constraint {
-    /// Whether a mask is to be computed before the next token can be chosen.
+    /// Its matcher, for an answer that begins.
+    fn own(&mut self) -> &mut Matcher {
+        let compiled = || self.compiled.lock().unwrap_or_else(PoisonError::into_inner).deep_clone();
+        self.own.get_or_insert_with(|| Box::new(compiled()))
+    }
+
+    /// Whether there is something to work out before the next token can be chosen: a mask, or a matcher of its own.
     pub(crate) fn wants_mask(&self) -> bool {
-        self.mask.is_none() && self.forced.is_empty() && self.end.is_none()
+        (self.mask.is_none() || self.own.is_none()) && self.forced.is_empty() && self.end.is_none()
     }
 
     /// Computes what may come next.
     pub(crate) fn compute_mask(&mut self) {
-        if self.find_mask().is_err() {
-            self.end = Some(End::Failed);
+        let is_known = self.mask.is_some();
+        let matcher = self.own();
+        if is_known {
+            return;
         }
-    }
-
-    fn find_mask(&mut self) -> Result<(), String> {
-        let fits = self.matcher.is_accepting().unwrap_or(false);
-        match self.matcher.compute_mask() {
-            Ok(mask) => {
-                self.mask = Some(mask);
-                Ok(())
-            }
-            // Without a stop token, a complete answer can be followed by nothing.
-            Err(_) if fits => {
-                self.end = Some(End::Complete);
-                Ok(())
-            }
-            Err(error) => Err(error.to_string()),
+        match next_mask(matcher) {
+            Ok(Some(mask)) => self.mask = Some(mask),
+            Ok(None) => self.end = Some(End::Complete),
+            Err(_) => self.end = Some(End::Failed),
         }
     }
 
@@ -351,29 +375,33 @@ impl Constraint {
     /// The answer goes on with `id`, which the mask allows.
     pub(crate) fn consume(&mut self, id: u32) {
         self.mask = None;
-        let mut consumed = self.matcher.consume_token(id);
-        if consumed.is_ok() && !self.matcher.is_stopped() {
-            let forced = self.matcher.compute_ff_tokens();
+        let matcher = self.own();
+        let mut consumed = matcher.consume_token(id);
+        let mut forced = vec![];
+        if consumed.is_ok() && !matcher.is_stopped() {
+            forced = matcher.compute_ff_tokens();
             if !forced.is_empty() {
-                consumed = self.matcher.consume_tokens(&forced);
-                self.forced.extend(forced);
+                consumed = matcher.consume_tokens(&forced);
             }
         }
-        if consumed.is_err() || self.matcher.is_error() {
+        let is_error = consumed.is_err() || matcher.is_error();
+        let stopped = matcher.is_stopped().then(|| matcher.stop_reason());
+        if is_error {
             // What is forced may be what failed.
-            self.forced.clear();
             self.end = Some(End::Failed);
-        } else if self.matcher.is_stopped() {
-            self.end = Some(if self.matcher.stop_reason().is_ok() { End::Complete } else { End::Failed });
+        } else {
+            self.forced.extend(forced);
+            self.end = stopped.map(|reason| if reason.is_ok() { End::Complete } else { End::Failed });
         }
     }
 }
 
 impl Clone for Constraint {
-    /// For another answer; the two share nothing that grows, so that neither is slower or sooner at a limit for the other.
+    /// For another answer; as soon as one of them begins, they share nothing that grows.
     fn clone(&self) -> Constraint {
         Constraint {
-            matcher: self.matcher.deep_clone(),
+            compiled: self.compiled.clone(),
+            own: self.own.as_ref().map(|own| Box::new(own.deep_clone())),
             stop_tokens: self.stop_tokens.clone(),
             mask: self.mask.clone(),
             forced: self.forced.clone(),

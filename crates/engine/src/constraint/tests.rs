@@ -44,9 +44,9 @@ fn walk(constraint: &Constraint, most: usize, seed: u64) -> (Vec<u32>, Option<En
                 id
             }
         };
-        let mask = witness.matcher.compute_mask().unwrap();
+        let mask = witness.own().compute_mask().unwrap();
         assert!(mask.is_allowed(id), "{id} after {ids:?}");
-        witness.matcher.consume_token(id).unwrap();
+        witness.own().consume_token(id).unwrap();
         ids.push(id);
         if constraint.stop_tokens.contains(&id) {
             return (ids, Some(End::Complete));
@@ -140,9 +140,37 @@ fn every_real_vocabulary_spells_what_is_forced_as_it_would_itself() {
     }
 }
 
+#[test]
+fn answers_that_wait_share_what_was_compiled() {
+    let tokenizer = pocket();
+    let compiled = constraints(&tokenizer).compile(&Grammar::JsonObject).unwrap();
+    let mut waiting = vec![compiled.clone(); 100];
+    assert_eq!(Arc::strong_count(&compiled.compiled), 101);
+    assert!(waiting.iter().all(|constraint| constraint.own.is_none() && constraint.wants_mask()));
+    // Beside the forward pass, not when the token is chosen.
+    waiting[0].compute_mask();
+    assert!(waiting[0].own.is_some() && !waiting[0].wants_mask() && waiting[0].mask == compiled.mask);
+    assert!(waiting[1..].iter().all(|constraint| constraint.own.is_none()));
+}
+
+#[test]
+fn masks_of_many_answers_come_back_to_whom_they_belong() {
+    let tokenizer = pocket();
+    let compiled = constraints(&tokenizer).compile(&Grammar::JsonObject).unwrap();
+    let mut masks = Masks::default();
+    for _ in 0..20 {
+        (0..32).for_each(|whose| masks.begin(whose, Box::new(compiled.clone())).unwrap());
+        let mut back = vec![];
+        masks.finish(|whose, constraint| back.push((whose, constraint.wants_mask()))).unwrap();
+        back.sort_unstable();
+        assert_eq!(back, (0..32).map(|whose| (whose, false)).collect::<Vec<_>>());
+    }
+}
+
 /// Why `text` is not one that `constraint` leads to; `masks` gets how long each mask on the way took.
 fn refusal(constraint: &Constraint, tokenizer: &Tokenizer, text: &str, masks: &mut Vec<Duration>) -> Option<String> {
-    let mut matcher = constraint.matcher.deep_clone();
+    let mut constraint = constraint.clone();
+    let matcher = constraint.own();
     for (at, &id) in tokenizer.encode(text, false, false).unwrap().iter().enumerate() {
         let begun = Instant::now();
         let mask = matcher.compute_mask();

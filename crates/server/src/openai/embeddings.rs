@@ -7,6 +7,7 @@ use whit_engine::Pooling;
 
 use super::chat::read_model;
 use super::completions::{Prompt, PromptSchema, read_prompts};
+use super::sampling::read_user;
 use super::{ApiError, Fields};
 
 /// Most texts of one request.
@@ -30,6 +31,7 @@ pub struct EmbeddingRequest {
     #[schema(value_type = Option<PoolingSchema>, required = false)]
     pub pooling: Pooling,
     /// Who asks: those who wait take turns, and the log names them.
+    #[schema(max_length = 512)]
     pub user: Option<String>,
 }
 
@@ -74,7 +76,7 @@ impl EmbeddingRequest {
                 Some("mean") => Pooling::Mean,
                 Some(other) => return Err(fields.wrong("pooling", &Value::from(other), "last or mean")),
             },
-            user: fields.string("user")?,
+            user: read_user(fields)?,
         };
         all.finish()?;
         Ok(request)

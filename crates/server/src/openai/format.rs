@@ -42,7 +42,7 @@ pub enum ResponseFormat {
 pub struct JsonSchema {
     /// What the answer is called.
     name: String,
-    /// What it is for.
+    /// Without meaning here: the model is told what the messages say.
     description: Option<String>,
     /// The schema.
     #[schema(value_type = Option<Object>)]

@@ -99,3 +99,15 @@ pub fn json(value: &impl Serialize) -> Vec<u8> {
 pub fn now() -> u64 {
     std::time::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_says_why_an_answer_ended_as_the_answer_does() {
+        for finish in [Finish::Stop, Finish::Length, Finish::ToolCalls] {
+            assert_eq!(serde_json::to_value(finish).unwrap(), finish.as_str());
+        }
+    }
+}

@@ -14,6 +14,8 @@ use super::{ApiError, Fields};
 /// Most stop texts, and bytes of one: every one of them is looked for after every token.
 const MOST_STOPS: usize = 16;
 const LONGEST_STOP: usize = 1024;
+/// Most characters of a `user`, which the log repeats.
+const LONGEST_USER: usize = 512;
 /// Most tokens with a bias.
 const MOST_BIASES: usize = 1024;
 
@@ -58,6 +60,7 @@ pub struct SamplingFields {
     #[schema(minimum = 1, maximum = 128)]
     pub n: Option<usize>,
     /// Who asks: those who wait take turns, and the log names them.
+    #[schema(max_length = 512)]
     pub user: Option<String>,
 }
 
@@ -92,7 +95,7 @@ impl SamplingFields {
             ignore_eos: fields.boolean("ignore_eos")?,
             timeout: fields.number("timeout", 0.001..=86_400.0)?,
             n: fields.count("n", 1..=128)?,
-            user: fields.string("user")?,
+            user: read_user(fields)?,
         })
     }
 
@@ -158,6 +161,16 @@ fn read_stop(fields: &mut Fields) -> Result<Option<Vec<String>>, ApiError> {
     }
 }
 
+/// Takes `user`.
+pub(super) fn read_user(fields: &mut Fields) -> Result<Option<String>, ApiError> {
+    match fields.string("user")? {
+        Some(user) if user.chars().nth(LONGEST_USER).is_some() => {
+            Err(fields.wrong("user", &Value::String(user), "up to 512 characters"))
+        }
+        user => Ok(user),
+    }
+}
+
 fn read_bias(fields: &mut Fields) -> Result<Option<BTreeMap<String, f32>>, ApiError> {
     const WANTED: &str = "an object of up to 1024 token ids with numbers from -100 to 100";
     let entries = match fields.value("logit_bias") {
@@ -213,5 +226,12 @@ mod tests {
             assert_eq!(read(text).unwrap_err().status(), 400, "{text}");
         }
         assert_eq!(read(r#"{"stop": "x"}"#).unwrap().stop, Some(vec!["x".to_owned()]));
+    }
+
+    #[test]
+    fn a_user_has_a_name_and_not_a_book() {
+        let read = |length| read(&format!("{{\"user\": \"{}\"}}", "é".repeat(length)));
+        assert_eq!(read(512).unwrap().user.unwrap().chars().count(), 512);
+        assert_eq!(read(513).unwrap_err().into_body().error.param.as_deref(), Some("user"));
     }
 }

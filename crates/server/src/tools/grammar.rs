@@ -66,7 +66,6 @@ impl Syntax {
     ) -> Result<Option<String>, GrammarError> {
         let auto = *choice == ToolChoice::Auto;
         let callable: Vec<&Tool> = match choice {
-            ToolChoice::None => return Ok(None),
             ToolChoice::Auto if tools.is_empty() => return Ok(None),
             ToolChoice::Auto if parallel && !tools.iter().any(|tool| tool.strict) => return Ok(None),
             ToolChoice::Auto | ToolChoice::Required => tools.iter().collect(),

@@ -21,7 +21,7 @@ mod render;
 mod testing;
 
 pub use grammar::{GrammarError, Thinking};
-pub use parser::{Answer, Event, Parser};
+pub use parser::{Event, Parser};
 use serde_json::Value;
 
 /// A function that a model may call.
@@ -42,8 +42,6 @@ pub struct Tool {
 pub enum ToolChoice {
     /// The model decides.
     Auto,
-    /// No calls.
-    None,
     /// At least one call.
     Required,
     /// One call of the function of this name.

@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Event, Syntax, Tool, ToolCall};
+use super::{Event, Syntax, Tool, ToolCall};
+
+#[path = "../../tests/grammars/answer.rs"]
+mod answer;
+use answer::Answer;
 
 /// The syntax of this name.
 pub(super) fn syntax(name: &str) -> &'static Syntax {

@@ -18,7 +18,7 @@ use whit_server::config::{Limits, ModelConfig};
 use whit_server::{App, Config, Loader, ServerError, router};
 
 /// Finds models among the repository's fixtures.
-struct Fixtures;
+pub struct Fixtures;
 
 impl Loader for Fixtures {
     fn locate(&self, source: &str) -> Result<PathBuf, ServerError> {
@@ -91,7 +91,12 @@ impl Reply {
 
 impl Server {
     pub async fn start(config: Config) -> Server {
-        let app = App::new(&config, Arc::new(Fixtures)).expect("a sound configuration");
+        Server::start_with(config, Arc::new(Fixtures)).await
+    }
+
+    /// One that looks for its models elsewhere.
+    pub async fn start_with(config: Config, loader: Arc<dyn Loader>) -> Server {
+        let app = App::new(&config, loader).expect("a sound configuration");
         let router = router(app.clone(), &config.cors_origins).expect("sound origins");
         app.fleet.preload().await.expect("loaded");
         app.set_ready();

@@ -11,7 +11,10 @@ use llguidance::{
     toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie},
 };
 use serde_json::Value;
-use whit_server::tools::{Answer, Syntax, Tool};
+use whit_server::tools::{Event, Syntax, Tool};
+
+mod answer;
+pub use answer::Answer;
 
 /// The token that ends an answer.
 const END: u32 = 256;

@@ -287,6 +287,21 @@ mod tests {
         assert_eq!(name("models/a=b.gguf"), "a=b");
     }
 
+    #[test]
+    fn what_the_arguments_say_is_how_models_are_loaded() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            serve: ServeArgs,
+        }
+        let line = "whit a.gguf --max-stall 7 --sequences 3 --context 99 --threads 2";
+        let line: Line = clap::Parser::parse_from(line.split(' '));
+        let Options { max_stall, sequences, context, threads, .. } =
+            config(&line.serve).unwrap().models.remove(0).options;
+        assert_eq!(max_stall, Duration::from_millis(7));
+        assert_eq!((sequences, context, threads), (3, Some(99), Some(2)));
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_shell_reads_the_words_of_the_curl_as_they_are() {
