@@ -70,13 +70,14 @@ impl TryFrom<Table> for Promise {
     }
 }
 
-/// A time as people write it: `10s`, `1h`, `1h 30m`, `500ms`.
+/// A time as people write it: `10s`, `1h`, `1h 30m`, `500ms`, `7d` (of 24 hours each).
 ///
 /// # Errors
 /// A sentence with examples.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("'{text}' is not a time; write it like 10s, 30m, 1h or 1h30m");
-    let parsed: jiff::SignedDuration = text.trim().parse().map_err(|_| wrong())?;
+    let wrong = || format!("'{text}' is not a time; write it like 10s, 30m, 1h30m or 7d");
+    let parsed: jiff::Span = text.trim().parse().map_err(|_| wrong())?;
+    let parsed = parsed.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
     Duration::try_from(parsed).ok().filter(|time| !time.is_zero()).ok_or_else(wrong)
 }
 
@@ -334,6 +335,23 @@ mod tests {
         assert_eq!((status.verdict, status.modelled), (Verdict::Modelled, 1));
         assert_eq!(guarantee.observe(at, energy, 0, Tier::Counter), None);
         assert_eq!(guarantee.status().requests, 1001);
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for (text, seconds) in [
+            ("10s", 10.0),
+            ("1h30m", 5400.0),
+            ("1h 30m", 5400.0),
+            ("500ms", 0.5),
+            ("7d", 604_800.0),
+            ("2w", 1_209_600.0),
+        ] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
+        }
+        for text in ["", "soon", "0s", "-1h", "1 month", "2y", "7"] {
+            assert!(parse_duration(text).is_err_and(|why| why.contains("is not a time")), "{text}");
+        }
     }
 
     #[test]

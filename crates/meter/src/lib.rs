@@ -3,8 +3,8 @@
 //!
 //! A [`Source`] knows the energy of the machine; a [`Meter`] watches one. [`Attribution`] shares what the meter
 //! counted among the requests that were served meanwhile, and [`Books`] does so step by step. A [`Receipt`] tells one of
-//! them what that comes to under a [`Tariff`], and a [`Guarantee`] watches a promise on it. `docs/metering.md` has the
-//! formulas.
+//! them what that comes to under a [`Tariff`], a [`Guarantee`] watches a promise on it, and a
+//! [`Ledger`](ledger::Ledger) keeps it. `docs/metering.md` has the formulas.
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
@@ -30,6 +30,7 @@ mod cpu;
 mod energy;
 mod files;
 mod guarantee;
+pub mod ledger;
 mod meter;
 mod power;
 mod probe;

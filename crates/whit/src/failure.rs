@@ -4,6 +4,7 @@ use std::io;
 
 use whit_bench::BenchError;
 use whit_engine::EngineError;
+use whit_meter::ledger::LedgerError;
 use whit_model::ModelError;
 use whit_server::ServerError;
 
@@ -56,6 +57,7 @@ pub fn verdict(error: &anyhow::Error) -> (u8, Option<String>) {
                 cause.downcast_ref::<BenchError>(),
                 Some(BenchError::Url(_) | BenchError::Trace { .. } | BenchError::Line { .. })
             )
+            || cause.downcast_ref::<LedgerError>().is_some_and(|error| !matches!(error, LedgerError::System { .. }))
             || matches!(
                 cause.downcast_ref::<ServerError>(),
                 Some(

@@ -63,6 +63,48 @@ pub fn figures(value: f64) -> String {
     }
 }
 
+/// Three significant figures, however small; all whole ones.
+pub fn significant(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return "0".into();
+    }
+    let decimals = (2 - value.abs().log10().floor() as i32).max(0) as usize;
+    format!("{value:.decimals$}")
+}
+
+/// `4.10 to 5.32`.
+pub fn range(low: f64, high: f64) -> String {
+    format!("{} to {}", significant(low), significant(high))
+}
+
+/// `131072` as `131,072`.
+pub fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or("")).collect();
+    groups.join(",")
+}
+
+/// Lines of cells, as wide as the widest of their column: the first to the left, the others to the right.
+pub fn columns(lines: &[Vec<String>]) -> String {
+    let mut widths = vec![0; lines.iter().map(Vec::len).max().unwrap_or(0)];
+    for line in lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for line in lines {
+        let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column {
+            0 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        text += cells.collect::<Vec<_>>().join("  ").trim_end();
+        text.push('\n');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,5 +133,22 @@ mod tests {
         assert_eq!(duration(Duration::from_secs(245)), "4 min 05 s");
         assert_eq!(rate(0, Duration::from_secs(1)), "-");
         assert_eq!(rate(100, Duration::from_secs(8)), "12.5 tokens/s");
+    }
+
+    #[test]
+    fn figures_have_three_digits_however_small() {
+        let texts = [0.0, 1234.5, 12.345, 1.0, 0.00000234].map(significant);
+        assert_eq!(texts, ["0", "1234", "12.3", "1.00", "0.00000234"]);
+    }
+
+    #[test]
+    fn long_numbers_are_grouped() {
+        assert_eq!([0, 999, 131_072].map(grouped), ["0", "999", "131,072"]);
+    }
+
+    #[test]
+    fn cells_stand_below_each_other() {
+        let lines = [["", "tokens"], ["größe", "7"], ["a", "12345678"]].map(|line| line.map(String::from).to_vec());
+        assert_eq!(columns(&lines), "         tokens\ngröße         7\na      12345678\n");
     }
 }

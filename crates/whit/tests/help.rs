@@ -6,7 +6,7 @@ use common::{assert_snapshot, whit};
 
 #[test]
 fn the_help_is_as_a_person_has_reviewed_it() {
-    let commands: [&[&str]; 13] = [
+    let commands: [&[&str]; 14] = [
         &[],
         &["run"],
         &["serve"],
@@ -17,6 +17,7 @@ fn the_help_is_as_a_person_has_reviewed_it() {
         &["bench", "serve"],
         &["perplexity"],
         &["meter"],
+        &["ledger"],
         &["cache", "list"],
         &["cache", "clear"],
         &["completions"],

@@ -17,6 +17,7 @@ use whit_meter::{
 };
 
 use crate::failure::{Ended, bad_input};
+use crate::format::{range, significant};
 use crate::{format, interrupt, say};
 
 /// How long each source is watched to see how fine it is.
@@ -478,29 +479,4 @@ fn list(args: &MeterArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Three significant figures, however small; all whole ones.
-fn significant(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() {
-        return "0".into();
-    }
-    let decimals = (2 - value.abs().log10().floor() as i32).max(0) as usize;
-    format!("{value:.decimals$}")
-}
-
-/// `4.10 to 5.32`.
-fn range(low: f64, high: f64) -> String {
-    format!("{} to {}", significant(low), significant(high))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_have_three_digits_however_small() {
-        let texts = [0.0, 1234.5, 12.345, 1.0, 0.00000234].map(significant);
-        assert_eq!(texts, ["0", "1234", "12.3", "1.00", "0.00000234"]);
-    }
 }

@@ -4,6 +4,7 @@ mod bench;
 mod cache;
 mod completions;
 mod inspect;
+mod ledger;
 mod meter;
 mod perplexity;
 mod run;
@@ -45,6 +46,8 @@ pub enum Command {
     Perplexity(perplexity::PerplexityArgs),
     /// Show what this machine can measure its energy with, or what a command uses
     Meter(meter::MeterArgs),
+    /// Sum up what the requests of a server cost
+    Ledger(ledger::LedgerArgs),
     /// List or remove the packed copies of weights that make starts fast
     #[command(subcommand)]
     Cache(cache::CacheCommand),
@@ -62,6 +65,7 @@ impl Command {
             Command::Bench(command) => command.run(),
             Command::Perplexity(args) => perplexity::run(args),
             Command::Meter(args) => meter::run(args),
+            Command::Ledger(args) => ledger::run(args),
             Command::Cache(command) => command.run(),
             Command::Completions(args) => completions::run(args),
         }

@@ -1,0 +1,169 @@
+//! What a ledger comes to.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use rusqlite::{Connection, Row, params};
+use serde::Serialize;
+
+use super::file::{because, open_to_read};
+use super::{LedgerError, millis};
+use crate::energy::Tier;
+
+/// What requests are summed up by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The model.
+    Model,
+    /// The name of the key.
+    Key,
+    /// The day they came, in UTC.
+    Day,
+    /// The hour of that day.
+    Hour,
+}
+
+impl By {
+    /// The name of a group, in SQL.
+    fn expression(self) -> &'static str {
+        match self {
+            By::Model => "model",
+            By::Key => "key_name",
+            By::Day => "strftime('%Y-%m-%d', time_ms / 1000, 'unixepoch')",
+            By::Hour => "strftime('%Y-%m-%d %H:00', time_ms / 1000, 'unixepoch')",
+        }
+    }
+}
+
+/// What the requests of a ledger come to, all read at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// By name.
+    pub groups: Vec<Group>,
+    /// All of them together.
+    pub total: Sums,
+    /// When the first of them came, in UTC (RFC 3339).
+    pub first: Option<String>,
+    /// When the last of them came.
+    pub last: Option<String>,
+    /// Requests that could not be written when they ended.
+    pub missing: u64,
+}
+
+/// Requests that have something in common.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Group {
+    /// The model, key, day (`2026-11-21`) or hour (`2026-11-21 14:00`); `None` for requests without a key.
+    pub name: Option<String>,
+    /// What they come to.
+    pub sums: Sums,
+}
+
+/// Sums over requests. The names of its fields are promised: `whit ledger --json` and `--csv` print them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Sums {
+    /// How many.
+    pub requests: u64,
+    /// Those that failed.
+    pub errors: u64,
+    /// Their share, 0 to 1.
+    pub error_share: f64,
+    /// Tokens of prompts.
+    pub prompt_tokens: u64,
+    /// Those of them that were in the cache.
+    pub cached_tokens: u64,
+    /// Tokens of answers.
+    pub output_tokens: u64,
+    /// Requests that have a receipt: the following are of these.
+    pub metered: u64,
+    /// Energy.
+    pub joules: Option<f64>,
+    /// It was not less.
+    pub joules_low: Option<f64>,
+    /// It was not more.
+    pub joules_high: Option<f64>,
+    /// How that was obtained, for the worst of them.
+    pub tier: Option<Tier>,
+    /// Energy over tokens of answers.
+    pub joules_per_token: Option<f64>,
+    /// Requests that have a price.
+    pub priced: u64,
+    /// Their prices.
+    pub dollars: Option<f64>,
+    /// Emissions, in grams of CO2 equivalents, of those for which they are known.
+    pub grams_co2e: Option<f64>,
+}
+
+/// Sums up the ledger at `path`, also while it is written: the requests that came at `since` or later.
+///
+/// # Errors
+/// If it is not there, not a ledger, damaged, of a newer whit, or cannot be read.
+pub fn report(path: &Path, by: By, since: Option<SystemTime>) -> Result<Report, LedgerError> {
+    match open_to_read(path)? {
+        None => Ok(Report::default()),
+        Some(connection) => read(&connection, by, since.map_or(i64::MIN, millis)).map_err(|error| because(path, error)),
+    }
+}
+
+fn read(connection: &Connection, by: By, since: i64) -> rusqlite::Result<Report> {
+    // One moment for all of it.
+    let moment = connection.unchecked_transaction()?;
+    let groups = sum_up(&moment, by.expression(), since)?;
+    let total = sum_up(&moment, "NULL", since)?.pop().unwrap_or_default().sums;
+    let (first, last) = moment.query_row(
+        "SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(time_ms) / 1000, 'unixepoch'), \
+         strftime('%Y-%m-%dT%H:%M:%SZ', max(time_ms) / 1000, 'unixepoch') FROM requests WHERE time_ms >= ?",
+        params![since],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let missing: i64 = moment.query_row(
+        "SELECT coalesce(sum(requests), 0) FROM missing WHERE time_ms >= ?",
+        params![since],
+        |row| row.get(0),
+    )?;
+    Ok(Report { groups, total, first, last, missing: missing as u64 })
+}
+
+fn sum_up(connection: &Connection, name: &str, since: i64) -> rusqlite::Result<Vec<Group>> {
+    let mut statement = connection.prepare(&format!(
+        "SELECT {name} AS name, count(*), count(error), \
+         sum(prompt_tokens), sum(cached_tokens), sum(output_tokens), \
+         count(joules), sum(joules), sum(joules_low), sum(joules_high), \
+         max(CASE tier WHEN 'wall' THEN 0 WHEN 'counter' THEN 1 WHEN 'modelled' THEN 2 END), \
+         sum(output_tokens) FILTER (WHERE joules IS NOT NULL), \
+         count(dollars), sum(dollars), sum(grams_co2e) \
+         FROM requests WHERE time_ms >= ? GROUP BY name ORDER BY name"
+    ))?;
+    statement.query_map(params![since], group)?.collect()
+}
+
+/// A row of [`sum_up`].
+fn group(row: &Row) -> rusqlite::Result<Group> {
+    let count = |column: usize| row.get::<_, i64>(column).map(|count| count as u64);
+    let (requests, errors) = (count(1)?, count(2)?);
+    let joules: Option<f64> = row.get(7)?;
+    let tokens: Option<i64> = row.get(11)?;
+    let sums = Sums {
+        requests,
+        errors,
+        error_share: errors as f64 / requests as f64,
+        prompt_tokens: count(3)?,
+        cached_tokens: count(4)?,
+        output_tokens: count(5)?,
+        metered: count(6)?,
+        joules,
+        joules_low: row.get(8)?,
+        joules_high: row.get(9)?,
+        tier: match row.get(10)? {
+            Some(0) => Some(Tier::Wall),
+            Some(1) => Some(Tier::Counter),
+            Some(_) => Some(Tier::Modelled),
+            None => None,
+        },
+        joules_per_token: joules.zip(tokens).filter(|(_, tokens)| *tokens > 0).map(|(j, tokens)| j / tokens as f64),
+        priced: count(12)?,
+        dollars: row.get(13)?,
+        grams_co2e: row.get(14)?,
+    };
+    Ok(Group { name: row.get(0)?, sums })
+}
