@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use ureq::http::Uri;
 use ureq::{Agent, Body, RequestBuilder};
@@ -69,12 +70,27 @@ pub struct Answer {
     /// Tokens of the answer: as the server counts, or else as many as were asked for where that is why it ended, or
     /// else one for each event.
     pub output_tokens: usize,
+    /// What it cost, if the server says so.
+    pub cost: Option<Cost>,
     /// From the question to the first piece of the answer.
     pub first_token: Duration,
     /// Between that and the following pieces. Mostly each is one token.
     pub gaps: Vec<Duration>,
     /// From the question to the end.
     pub whole: Duration,
+}
+
+/// Energy of an answer, its prompt included, as whit tells it in `usage.whit`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Cost {
+    /// Energy.
+    pub joules: f64,
+    /// It was not less.
+    pub joules_low: f64,
+    /// It was not more.
+    pub joules_high: f64,
+    /// How that is known: `wall`, `counter` or `modelled`.
+    pub tier: String,
 }
 
 impl Target {
@@ -243,6 +259,7 @@ struct Stream {
     prompt_tokens: Option<usize>,
     cached_tokens: Option<usize>,
     output_tokens: Option<usize>,
+    cost: Option<Cost>,
     finish_reason: Option<String>,
     first: Option<Duration>,
     last: Duration,
@@ -283,6 +300,7 @@ impl Stream {
         self.prompt_tokens = count(&usage["prompt_tokens"]).or(self.prompt_tokens);
         self.cached_tokens = count(&usage["prompt_tokens_details"]["cached_tokens"]).or(self.cached_tokens);
         self.output_tokens = count(&usage["completion_tokens"]).or(self.output_tokens);
+        self.cost = Cost::deserialize(&usage["whit"]).ok().or(self.cost.take());
         Ok(())
     }
 
@@ -298,6 +316,7 @@ impl Stream {
             prompt_tokens: self.prompt_tokens,
             cached_tokens: self.cached_tokens,
             output_tokens: self.output_tokens.unwrap_or(uncounted),
+            cost: self.cost,
             first_token: self.first.unwrap_or(whole),
             gaps: self.gaps,
             whole,

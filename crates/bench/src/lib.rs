@@ -11,7 +11,7 @@ mod report;
 mod trace;
 
 pub use alone::{Alone, compare};
-pub use client::{Answer, Endpoint, Server, Target};
+pub use client::{Answer, Cost, Endpoint, Server, Target};
 pub use error::{BenchError, RequestError};
 pub use load::{Exchange, Load, Measured, run};
 pub use prompts::Prompts;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{Answer, Measured};
+use crate::{Answer, Cost, Measured};
 
 /// Percentiles, in seconds; zeros of nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -70,6 +70,8 @@ pub struct Report {
     pub prompt_tokens_per_second: f64,
     /// [`Report::output_tokens`] over [`Report::seconds`].
     pub output_tokens_per_second: f64,
+    /// Energy over [`Report::output_tokens`], that of the prompts included; if the server says it of every answer.
+    pub joules_per_output_token: Option<Cost>,
     /// From a question to the first piece of its answer (TTFT).
     pub time_to_first_token_seconds: Percentiles,
     /// From the first to the last piece, over the tokens that came after the first; one value an answer (TPOT).
@@ -108,6 +110,7 @@ impl Report {
             output_tokens,
             prompt_tokens_per_second: prompt_tokens as f64 / seconds,
             output_tokens_per_second: output_tokens as f64 / seconds,
+            joules_per_output_token: joules_per_token(answers(), output_tokens),
             time_to_first_token_seconds: Percentiles::of(answers().map(|answer| answer.first_token)),
             time_per_output_token_seconds: Percentiles::of(answers().filter_map(time_per_output_token)),
             inter_token_latency_seconds: Percentiles::of(answers().flat_map(|answer| answer.gaps.iter().copied())),
@@ -123,6 +126,28 @@ impl Report {
                 .count(),
         }
     }
+}
+
+/// Of the worst tier of all.
+fn joules_per_token<'a>(mut answers: impl Iterator<Item = &'a Answer>, tokens: usize) -> Option<Cost> {
+    let none = Cost { joules: 0.0, joules_low: 0.0, joules_high: 0.0, tier: String::new() };
+    let all = answers.try_fold(none, |sum, answer| {
+        let cost = answer.cost.as_ref()?;
+        let rank = |tier: &str| ["wall", "counter", "modelled"].iter().position(|known| *known == tier);
+        Some(Cost {
+            joules: sum.joules + cost.joules,
+            joules_low: sum.joules_low + cost.joules_low,
+            joules_high: sum.joules_high + cost.joules_high,
+            tier: if rank(&cost.tier) > rank(&sum.tier) { cost.tier.clone() } else { sum.tier },
+        })
+    })?;
+    let per_token = |joules: f64| joules / tokens as f64;
+    (tokens > 0).then(|| Cost {
+        joules: per_token(all.joules),
+        joules_low: per_token(all.joules_low),
+        joules_high: per_token(all.joules_high),
+        tier: all.tier,
+    })
 }
 
 /// Nothing for an answer that came in one piece.
@@ -166,10 +191,17 @@ mod tests {
             prompt_tokens: Some(10),
             cached_tokens: Some(3),
             output_tokens: 4,
+            cost: Some(Cost { joules: 2.0, joules_low: 1.0, joules_high: 4.0, tier: "counter".to_owned() }),
             first_token: ms(100),
             gaps: vec![ms(10), ms(20), ms(60)],
             whole: ms(200),
         };
+        let costs = |answers: &[Answer]| joules_per_token(answers.iter(), 4);
+        let modelled = Cost { tier: "modelled".to_owned(), ..answer.cost.clone().expect("known") };
+        let modelled = Answer { cost: Some(modelled), ..answer.clone() };
+        let per_token = Cost { joules: 1.0, joules_low: 0.5, joules_high: 2.0, tier: "modelled".to_owned() };
+        assert_eq!(costs(&[answer.clone(), modelled.clone()]), Some(per_token));
+        assert_eq!(costs(&[modelled, Answer { cost: None, ..answer.clone() }]), None);
         let uncounted =
             Answer { prompt_tokens: None, cached_tokens: None, output_tokens: 1, gaps: vec![], ..answer.clone() };
         let busy = RequestError::Status { status: 429, message: "busy".to_owned() };

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use whit_kernels::program::{BLOCK, Batch, Buffer, KvCache, Program, Segment};
+use whit_kernels::program::{BLOCK, Batch, Buffer, Caused, KvCache, Program, RowCounts, Segment};
 use whit_kernels::{Isa, Team};
 use whit_model::spec::Mixer;
 use whit_model::{Checkpoint, DecoderSpec, Tokenizer};
@@ -53,6 +53,8 @@ pub struct Engine {
     turns: Vec<Turn>,
     /// All that run, in the order in which rows are given out; kept, so that a step allocates nothing for it.
     order: Vec<usize>,
+    /// What they caused.
+    works: Vec<SequenceWork>,
     preemptions: u64,
     next_id: u64,
 }
@@ -128,6 +130,20 @@ pub struct StepBytes {
     pub weights: u64,
     /// Bytes of KV cache it reads for each sequence.
     pub kv_cache: u64,
+}
+
+/// What one sequence caused in a step, from the program's own counts: its share by rows of the weights, which are read once for all, the
+/// keys and values of its own positions, and the operations on its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SequenceWork {
+    /// [`Request::account`].
+    pub account: u64,
+    /// Whether it was reading what it joined with: the prompt, and after it had to give way, its answer so far.
+    pub is_prefill: bool,
+    /// Bytes read from memory.
+    pub bytes: u64,
+    /// Operations; a multiplication and its addition are two.
+    pub operations: u64,
 }
 
 impl Model {
@@ -249,6 +265,7 @@ impl Engine {
             },
             turns: Vec::with_capacity(MAX_LOGITS),
             order: Vec::with_capacity(MAX_LOGITS),
+            works: Vec::with_capacity(MAX_LOGITS),
             preemptions: 0,
             next_id: 0,
         })
@@ -287,8 +304,8 @@ impl Engine {
 
     /// Bytes read by a step that decodes one token for sequences of `positions` tokens.
     pub fn step_bytes(&self, positions: usize) -> StepBytes {
-        let program = &self.model.program;
-        StepBytes { weights: program.weight_bytes(), kv_cache: program.cache_bytes(positions) }
+        let counts = self.model.program.counts();
+        StepBytes { weights: counts.weight_bytes(), kv_cache: counts.cache_bytes(positions) }
     }
 
     /// Queues a request. It starts with a later [`Engine::step`] that has room for it: first that of the client for whom the least was
@@ -324,8 +341,27 @@ impl Engine {
         self.clients.meet((request.client, request.user), Instant::now());
         // For those that run too: they may have to come back, in any step.
         self.waiting.reserve(self.running.len() + 1);
-        self.waiting.push_back(Running::new(id, request, self.model.context, self.tokenizer.clone()));
+        let block_bytes = self.block_bytes();
+        self.waiting.push_back(Running::new(id, request, self.model.context, block_bytes, self.tokenizer.clone()));
         Ok(id)
+    }
+
+    /// Ends a request with what there is of it, as [`FinishReason::Budget`]: the next step tells so before anything else.
+    pub fn stop(&mut self, id: RequestId) {
+        let mut all = self.running.iter_mut().chain(&mut self.waiting);
+        if let Some(running) = all.find(|running| running.id == id) {
+            running.is_stopped = true;
+        }
+    }
+
+    /// What the sequences of the last step caused, those that ended with it too; nothing if nothing was run.
+    pub fn work(&self) -> &[SequenceWork] {
+        &self.works
+    }
+
+    /// Bytes of KV cache that a sequence takes at a time, for its next [`BLOCK`] tokens.
+    fn block_bytes(&self) -> u64 {
+        self.plan.kv_bytes_per_position * BLOCK as u64
     }
 
     /// Drops a request; its memory is free at once. Nothing happens if it has already finished.
@@ -363,6 +399,7 @@ impl Engine {
     /// Only if the engine itself is broken.
     pub fn step(&mut self, mut tell: impl FnMut(Event)) -> Result<(), EngineError> {
         let started = Instant::now();
+        self.works.clear();
         self.expire(started, &mut tell);
         self.grow(started, &mut tell);
         self.admit(started);
@@ -394,6 +431,7 @@ impl Engine {
         let running = &mut self.running;
         self.masks.finish(|at, constraint| running[at].constraint = Some(constraint))?;
         ran?;
+        self.note_work();
         self.note_time(seconds);
         let price = match self.speculation {
             Speculation::Always => 0.0,
@@ -433,14 +471,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends what nobody waits for any more.
+    /// Ends what nobody waits for any more, and what was stopped.
     fn expire(&mut self, now: Instant, tell: &mut impl FnMut(Event)) {
         let mut is_expired = |running: &mut Running| {
             let is_late = running.deadline.is_some_and(|deadline| deadline <= now);
-            if is_late {
+            if running.is_stopped {
+                running.finish(FinishReason::Budget, tell);
+            } else if is_late {
                 running.finish(FinishReason::Deadline, tell);
             }
-            is_late
+            running.over
         };
         self.waiting.retain_mut(|waiting| !is_expired(waiting));
         self.running.retain_mut(|running| {
@@ -450,6 +490,24 @@ impl Engine {
             }
             !is_expired
         });
+    }
+
+    /// Counts what each turn of the step at hand caused.
+    fn note_work(&mut self) {
+        let own = |turn: &Turn, running: &Running| RowCounts {
+            tokens: turn.rows,
+            logits: if running.pooling().is_none() { turn.asked } else { 0 },
+        };
+        let all = self.turns.iter().fold(RowCounts::default(), |all, turn| {
+            let own = own(turn, &self.running[turn.at]);
+            RowCounts { tokens: all.tokens + own.tokens, logits: all.logits + own.logits }
+        });
+        let counts = self.model.program.counts();
+        self.works.extend(self.turns.iter().map(|turn| {
+            let running = &self.running[turn.at];
+            let Caused { bytes, operations } = counts.caused(own(turn, running), running.computed, all);
+            SequenceWork { account: running.account, is_prefill: running.is_reading(), bytes, operations }
+        }));
     }
 
     /// Learns from the step at hand, which took the model so long.

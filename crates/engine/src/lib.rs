@@ -22,7 +22,7 @@ mod stop;
 mod weights;
 
 pub use constraint::{Constraint, ConstraintError, Constraints, Grammar};
-pub use engine::{Engine, Occupancy, StepBytes};
+pub use engine::{Engine, Occupancy, SequenceWork, StepBytes};
 pub use error::EngineError;
 pub use measure::{ArbitrarySequences, Compared};
 pub use memory::available as available_memory;

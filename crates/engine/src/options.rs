@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use whit_kernels::Format;
+use whit_kernels::program::BLOCK;
 
 use crate::PackedCopies;
 
@@ -152,5 +153,10 @@ impl MemoryPlan {
     /// All of it.
     pub fn total(&self) -> u64 {
         self.weights + self.kv_cache + self.workspace
+    }
+
+    /// Bytes of KV cache that a sequence of so many tokens takes: whole blocks.
+    pub fn cache_bytes(&self, tokens: usize) -> u64 {
+        tokens.next_multiple_of(BLOCK) as u64 * self.kv_bytes_per_position
     }
 }

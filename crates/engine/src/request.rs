@@ -31,8 +31,12 @@ pub struct Request {
     pub client: u64,
     /// Whom of those it speaks for: the requests of one client take turns by what was done for these.
     pub user: u64,
+    /// On whose account its work is: [`Engine::work`](crate::Engine::work) says so again.
+    pub account: u64,
     /// When the answer is of no use any more: it ends then, with what there is of it.
     pub deadline: Option<Instant>,
+    /// Most bytes of KV cache that it may have; the answer ends with what fits, at least the prompt.
+    pub max_cache_bytes: Option<u64>,
     /// What is wanted.
     pub task: Task,
 }
@@ -71,7 +75,9 @@ impl Request {
             constraint: None,
             client: 0,
             user: 0,
+            account: 0,
             deadline: None,
+            max_cache_bytes: None,
             task: Task::Generate,
         }
     }
@@ -197,6 +203,8 @@ pub enum FinishReason {
     Length,
     /// Its deadline has passed.
     Deadline,
+    /// It was [stopped](crate::Engine::stop), or has used [`Request::max_cache_bytes`].
+    Budget,
     /// The constraint could not be followed to its end: it is too complex, or no token of the vocabulary fits. The answer so far
     /// may not fit it.
     Constraint,
@@ -220,6 +228,10 @@ pub struct Usage {
     pub guessed_right: usize,
     /// From submission to the first generated token.
     pub time_to_first_token: Duration,
+    /// The part of it in which the prompt was read: from joining those that run. For an embedding, to the end.
+    pub prefill_time: Duration,
     /// From the first generated token to the last.
     pub decode_time: Duration,
+    /// Most bytes of KV cache that it had at once, those included that others had too.
+    pub peak_cache_bytes: u64,
 }

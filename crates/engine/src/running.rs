@@ -21,6 +21,8 @@ pub(crate) struct Running {
     pub id: RequestId,
     /// Who asks.
     pub who: Who,
+    /// On whose account its work is.
+    pub account: u64,
     pub deadline: Option<Instant>,
     pub task: Task,
     /// Prompt, then answer.
@@ -37,8 +39,12 @@ pub(crate) struct Running {
     pub chain: Chain,
     prompt: usize,
     cached: usize,
-    /// Most tokens in all.
+    /// Most blocks that it had at once, and the bytes of one.
+    peak_blocks: usize,
+    block_bytes: u64,
+    /// Most tokens in all, and what an answer ends with that has them.
     limit: usize,
+    at_limit: FinishReason,
     stop_tokens: Vec<u32>,
     logprobs: Option<usize>,
     /// Those of the last token; kept, so that a step allocates nothing for it.
@@ -47,9 +53,12 @@ pub(crate) struct Running {
     decoder: Option<StreamDecoder<Arc<Tokenizer>>>,
     stop_texts: StopTexts,
     submitted: Instant,
+    begun: Option<Instant>,
     first_token: Option<Instant>,
     /// It has told its end.
     pub over: bool,
+    /// It is to end.
+    pub is_stopped: bool,
     pub drafts: Drafts,
     /// What the answer must fit; away while its mask is computed.
     pub constraint: Option<Box<Constraint>>,
@@ -59,11 +68,24 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub fn new(id: RequestId, request: Request, context: usize, tokenizer: Option<Arc<Tokenizer>>) -> Running {
+    pub fn new(
+        id: RequestId,
+        request: Request,
+        context: usize,
+        block_bytes: u64,
+        tokenizer: Option<Arc<Tokenizer>>,
+    ) -> Running {
         let prompt = request.prompt.len();
         let limit = match request.task {
             Task::Generate => request.max_tokens.map_or(context, |max| prompt.saturating_add(max).min(context)),
             Task::Embed(_) => prompt,
+        };
+        // An answer's last token is never run and takes no place.
+        let room = request.max_cache_bytes.map(|bytes| (bytes / block_bytes.max(1)).saturating_mul(BLOCK as u64) + 1);
+        let room = room.map_or(usize::MAX, |room| usize::try_from(room).unwrap_or(usize::MAX)).max(prompt);
+        let (limit, at_limit) = match room < limit {
+            true => (room, FinishReason::Budget),
+            false => (limit, FinishReason::Length),
         };
         let mut stop_tokens = request.stop_tokens;
         stop_tokens.extend(request.constraint.iter().flat_map(|constraint| constraint.stop_tokens()));
@@ -77,6 +99,7 @@ impl Running {
         Running {
             id,
             who: (request.client, request.user),
+            account: request.account,
             deadline: request.deadline,
             task: request.task,
             sampler,
@@ -87,7 +110,10 @@ impl Running {
             chain: Chain::default(),
             prompt,
             cached: 0,
+            peak_blocks: 0,
+            block_bytes,
             limit,
+            at_limit,
             stop_tokens,
             logprobs: request.logprobs,
             last_logprobs: TokenLogprob::default(),
@@ -95,8 +121,10 @@ impl Running {
             tokens,
             stop_texts: StopTexts::new(request.stop),
             submitted: Instant::now(),
+            begun: None,
             first_token: None,
             over: false,
+            is_stopped: false,
             drafts: Drafts::default(),
             is_constrained: request.constraint.is_some(),
             constraint: request.constraint.map(Box::new),
@@ -112,6 +140,11 @@ impl Running {
     /// Whether what it joined with has been run, or all but one token of it: then a step goes on with it at little cost.
     pub fn is_decoding(&self) -> bool {
         self.computed >= self.to_read || self.pending().len() - self.drafts.tokens().len() == 1
+    }
+
+    /// Whether what it joined with has not been run yet.
+    pub fn is_reading(&self) -> bool {
+        self.computed < self.to_read
     }
 
     /// How its tokens' vectors become one, if that is what is wanted.
@@ -214,6 +247,7 @@ impl Running {
             let Some(block) = pool.take() else { return false };
             self.blocks.push(block);
         }
+        self.peak_blocks = self.peak_blocks.max(self.blocks.len());
         true
     }
 
@@ -223,6 +257,7 @@ impl Running {
         self.computed = self.blocks.len() * BLOCK;
         if !self.has_begun {
             self.cached = self.computed;
+            self.begun = Some(Instant::now());
         }
         self.has_begun = true;
         // So that no step has to make room.
@@ -242,7 +277,7 @@ impl Running {
     fn choose(&mut self, logits: &[f32], tell: &mut impl FnMut(Event)) -> Result<(), EngineError> {
         if self.limit <= self.prompt {
             // max_tokens is 0: the prompt was to be run, nothing more.
-            self.finish(FinishReason::Length, tell);
+            self.finish(self.at_limit, tell);
             return Ok(());
         }
         match self.constraint.take() {
@@ -319,7 +354,7 @@ impl Running {
         } else if is_stop || ends {
             self.finish(FinishReason::Stop, tell);
         } else if self.tokens.len() >= self.limit {
-            self.finish(FinishReason::Length, tell);
+            self.finish(self.at_limit, tell);
         }
     }
 
@@ -346,7 +381,9 @@ impl Running {
             guessed_tokens: self.drafts.total_guessed,
             guessed_right: self.drafts.total_right,
             time_to_first_token: first - self.submitted,
+            prefill_time: first - self.begun.unwrap_or(first),
             decode_time: now - first,
+            peak_cache_bytes: self.peak_blocks as u64 * self.block_bytes,
         }
     }
 }

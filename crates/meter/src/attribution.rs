@@ -146,6 +146,9 @@ pub struct Interval {
     pub busy_micros: u64,
 }
 
+/// Seconds of idleness whose power is remembered.
+const IDLE_MEMORY: f64 = 60.0;
+
 /// Shares measured intervals among the work in them. Whatever was measured is in exactly one of: an open account, a
 /// finished one, [`Attribution::idle`].
 #[derive(Debug, Default)]
@@ -154,8 +157,8 @@ pub struct Attribution {
     idle_is: Idle,
     accounts: BTreeMap<u64, Account>,
     idle: Share,
-    /// Watts of intervals in which nothing ran, smoothed; `None` before the first one.
-    idle_watts: Option<f64>,
+    /// Joules and seconds of the last [`IDLE_MEMORY`] in which nothing ran.
+    idle_seen: (f64, f64),
     measured: Share,
 }
 
@@ -171,10 +174,10 @@ impl Attribution {
         self.measured += all;
         let weights: Vec<u128> = items.iter().map(|item| self.balance.weight(item.work)).collect();
         if weights.iter().all(|&weight| weight == 0) {
-            if interval.micros > 0 {
-                let watts = interval.energy.joules.as_f64() / (interval.micros as f64 * 1e-6);
-                self.idle_watts = Some(self.idle_watts.map_or(watts, |before| before * 0.875 + watts * 0.125));
-            }
+            let (joules, seconds) = self.idle_seen;
+            let new = interval.micros as f64 * 1e-6;
+            let kept = (1.0 - new / IDLE_MEMORY).max(0.0);
+            self.idle_seen = (joules * kept + interval.energy.joules.as_f64(), seconds * kept + new);
             self.idle += all;
             return;
         }
@@ -203,7 +206,10 @@ impl Attribution {
         let part = |of: Joules| {
             let average = u128::from(of.micro()) * u128::from(micros) / u128::from(interval.micros.max(1));
             let average = Joules::from_micro(average as u64);
-            self.idle_watts.map_or(average, |watts| Joules::from_f64(watts * seconds).min(average))
+            match self.idle_seen {
+                (joules, seen) if seen > 0.0 => Joules::from_f64(joules / seen * seconds).min(average),
+                _ => average,
+            }
         };
         let energy = interval.energy;
         let [low, joules, high] = [energy.low, energy.joules, energy.high].map(part);

@@ -1,12 +1,12 @@
-//! A meter and its attribution together, as an engine's thread uses them: it says what every step did, and takes the
-//! accounts of requests that have ended.
+//! A meter and its attribution together, as the threads use them that do the work: each says when a step begins and what
+//! it did, and takes the accounts of requests that have ended.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::attribution::{Account, Attribution, Balance, Idle, Interval, Item, Share};
-use crate::energy::{Joules, Tier};
+use crate::energy::{Energy, Joules, Tier};
 use crate::meter::{Meter, Total};
 
 /// A closed account, with what a receipt has to say of its figures.
@@ -20,14 +20,22 @@ pub struct Closed {
     pub tier: Tier,
 }
 
-/// Keeps the accounts of everybody whom one meter serves.
+/// Keeps the accounts of everybody whom one meter serves. Several workers (a model's thread each, say) may be at work at
+/// once: time in which any of them is counts as busy, once.
 pub struct Books {
     meter: Arc<Meter>,
     attribution: Attribution,
     last: Total,
     /// Work since then; one item for each owner and phase.
     pending: Vec<Item>,
+    /// Time since then in which somebody was at work, as far as `busy_since` does not say it.
     busy: Duration,
+    /// Since when somebody has been at work without a pause, if anybody is.
+    busy_since: Instant,
+    /// Workers in the middle of a step.
+    at_work: Vec<u64>,
+    /// Workers that have ended one since `last`.
+    told: Vec<u64>,
     /// Of each open account: the total when it was opened.
     opened: BTreeMap<u64, Total>,
 }
@@ -36,14 +44,34 @@ impl Books {
     /// Opens the books of `meter`, from now on.
     pub fn open(meter: Arc<Meter>, balance: Balance, idle: Idle) -> Books {
         let last = meter.total_now();
-        let attribution = Attribution::new(balance, idle);
-        Books { meter, attribution, last, pending: vec![], busy: Duration::ZERO, opened: BTreeMap::new() }
+        Books {
+            meter,
+            attribution: Attribution::new(balance, idle),
+            last,
+            pending: vec![],
+            busy: Duration::ZERO,
+            busy_since: last.at,
+            at_work: vec![],
+            told: vec![],
+            opened: BTreeMap::new(),
+        }
     }
 
-    /// A step has ended that took `busy` and did the work of `items`. The meter is looked at no more often than
-    /// [`Meter::total`] does.
-    pub fn did(&mut self, items: &[Item], busy: Duration) {
-        self.busy += busy;
+    /// `worker` begins a step.
+    pub fn begin(&mut self, worker: u64) {
+        if self.at_work.is_empty() {
+            if self.pending.is_empty() {
+                // What was used until now was idle: then the step's interval has none of it.
+                self.settle(self.meter.total());
+            }
+            self.busy_since = Instant::now();
+        }
+        self.at_work.push(worker);
+    }
+
+    /// The step that `worker` began, if it did, has ended and did the work of `items`. The meter is looked at no more often than
+    /// [`Meter::total`] does, and not before every worker has told what it was at: its energy is not others'.
+    pub fn did(&mut self, worker: u64, items: &[Item]) {
         for item in items {
             self.opened.entry(item.owner).or_insert(self.last);
             let same = |other: &&mut Item| (other.owner, other.phase) == (item.owner, item.phase);
@@ -55,15 +83,28 @@ impl Books {
                 None => self.pending.push(*item),
             }
         }
-        let total = self.meter.total();
-        self.settle(total);
+        let was_at_work = self.at_work.contains(&worker);
+        self.at_work.retain(|&other| other != worker);
+        if was_at_work && self.at_work.is_empty() {
+            self.busy += self.busy_since.elapsed();
+        }
+        if !self.told.contains(&worker) {
+            self.told.push(worker);
+        }
+        if self.at_work.iter().all(|other| self.told.contains(other)) {
+            self.settle(self.meter.total());
+        }
+    }
+
+    /// What `owner` has used so far, as of a moment ago.
+    pub fn so_far(&self, owner: u64) -> Account {
+        self.attribution.so_far(owner)
     }
 
     /// Closes the account of a request, with all that it used until now.
     pub fn finish(&mut self, owner: u64) -> Closed {
         if self.pending.iter().any(|item| item.owner == owner) {
-            let total = self.meter.total_now();
-            self.settle(total);
+            self.settle(self.meter.total_soon());
         }
         let account = self.attribution.finish(owner);
         let opened = self.opened.remove(&owner).unwrap_or(self.last);
@@ -73,8 +114,9 @@ impl Books {
 
     /// What was used while nothing ran, and is on nobody's account.
     pub fn idle(&mut self) -> Share {
-        let total = self.meter.total();
-        self.settle(total);
+        if self.at_work.is_empty() {
+            self.settle(self.meter.total());
+        }
         self.attribution.idle()
     }
 
@@ -89,21 +131,31 @@ impl Books {
         if time.is_zero() {
             return;
         }
-        let micros = time.as_micros() as u64;
-        // A step may have ended after the meter was looked at.
-        let busy_micros = (self.busy.as_micros() as u64).min(micros);
+        if !self.at_work.is_empty() {
+            self.busy += total.at.saturating_duration_since(self.busy_since);
+            self.busy_since = self.busy_since.max(total.at);
+        }
+        // The meter may have been looked at before the last step ended: the rest of that is the next interval's.
+        let busy = self.busy.min(time);
+        self.busy -= busy;
+        let (micros, busy_micros) = (time.as_micros() as u64, busy.as_micros() as u64);
         let energy = total.energy.since(self.last.energy);
         self.attribution.interval(Interval { energy, micros, busy_micros }, &self.pending);
         self.pending.clear();
-        self.busy = Duration::ZERO;
-        self.last = total;
+        self.told.clear();
+        // What was taken to have been used and was not is not counted again.
+        let (energy, last) = (total.energy, self.last.energy);
+        let energy = Energy {
+            joules: energy.joules.max(last.joules),
+            low: energy.low.max(last.low),
+            high: energy.high.max(last.high),
+        };
+        self.last = Total { energy, ..total };
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
     use crate::attribution::{Phase, Work};
     use crate::energy::{Energy, Reading};
@@ -144,12 +196,11 @@ mod tests {
             owners.iter().map(|&owner| Item { owner, phase: Phase::Decode, work }).collect()
         };
         for _ in 0..10 {
-            let busy = Instant::now();
-            std::thread::sleep(Duration::from_millis(2));
-            books.did(&step(&[1, 2]), busy.elapsed());
-            let busy = Instant::now();
-            std::thread::sleep(Duration::from_millis(2));
-            books.did(&step(&[2]), busy.elapsed());
+            for owners in [&[1, 2][..], &[2]] {
+                books.begin(7);
+                std::thread::sleep(Duration::from_millis(2));
+                books.did(7, &step(owners));
+            }
         }
         let elapsed = began.elapsed().as_secs_f64();
         let [one, two] = [1, 2].map(|owner| books.finish(owner));
@@ -162,5 +213,32 @@ mod tests {
         let [one, two] = [one, two].map(|closed| closed.account.decode.energy.joules.as_f64());
         assert!(two > 2.0 * one && one > 0.0, "{one} {two}");
         assert!(books.idle().energy.joules.as_f64() > 1.0, "{:?}", books.idle());
+    }
+
+    #[test]
+    fn two_that_work_at_once_are_busy_once_and_pay_by_their_work() {
+        let meter = Arc::new(Meter::start(Box::new(HundredWatts(Instant::now()))).expect("it starts"));
+        let mut books = Books::open(meter, Balance::default(), Idle::Separate);
+        let item = |owner, bytes| [Item { owner, phase: Phase::Decode, work: Work { bytes, operations: 0 } }];
+        // One long step beside ten short ones that did three times as much together; then nothing.
+        books.begin(1);
+        for _ in 0..10 {
+            books.begin(2);
+            std::thread::sleep(Duration::from_millis(3));
+            books.did(2, &item(20, 300));
+            assert_eq!(books.so_far(20), Account::default(), "the other one has not told yet what it did");
+        }
+        books.did(1, &item(10, 1000));
+        std::thread::sleep(Duration::from_millis(30));
+        let idle = books.idle();
+        let [long, short] = [10, 20].map(|owner| books.finish(owner).account.decode);
+        let mut all = long;
+        all += short;
+        all += idle;
+        assert_eq!(all, books.measured());
+        let [long, short, idle] = [long, short, idle].map(|share| share.energy.joules.as_f64());
+        assert!((short / long - 3.0).abs() < 0.01, "{long} {short}");
+        // Half of the time, or a little more or less on a busy machine; counted twice it would be nothing.
+        assert!(idle > 1.0 && idle < 0.8 * (long + short + idle), "{long} {short} {idle}");
     }
 }

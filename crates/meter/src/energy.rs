@@ -32,7 +32,8 @@ impl Joules {
 
     /// In joules.
     pub fn as_f64(self) -> f64 {
-        self.0 as f64 * 1e-6
+        // Divided, so that what is printed has no more digits than microjoules.
+        self.0 as f64 / 1e6
     }
 
     /// What is left of it without `other`; none if there is less.

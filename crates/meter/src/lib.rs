@@ -7,15 +7,16 @@
 //! [`Ledger`](ledger::Ledger) keeps it. `docs/metering.md` has the formulas.
 //!
 //! ```
-//! use std::{sync::Arc, time::Duration};
+//! use std::sync::Arc;
 //! use whit_meter::{Balance, Books, Choice, Idle, Item, Meter, Phase, Roots, Work, open};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let meter = Meter::start(open(&Choice::Auto, &Roots::of_this_machine())?)?;
 //! let mut books = Books::open(Arc::new(meter), Balance::default(), Idle::Separate);
-//! // A step of the engine: what it read and did is known from its program.
+//! // A step of an engine, worker 0 of this meter: what it read and did is known from its program.
+//! books.begin(0);
 //! let work = Work { bytes: 1 << 30, operations: 2 << 30 };
-//! books.did(&[Item { owner: 1, phase: Phase::Decode, work }], Duration::from_millis(10));
+//! books.did(0, &[Item { owner: 1, phase: Phase::Decode, work }]);
 //! println!("{} J", books.finish(1).account.total().energy.joules.as_f64());
 //! # Ok(())
 //! # }

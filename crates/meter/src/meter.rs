@@ -136,6 +136,21 @@ impl Meter {
         state.total
     }
 
+    /// The total as of now. If to ask the source again so soon would cost too much, its last power is taken to have gone on; the interval
+    /// has that doubt, and what was wrong is in what comes next. For the ends of something short.
+    pub fn total_soon(&self) -> Total {
+        let mut state = self.shared.state();
+        let now = Instant::now();
+        let since = now.saturating_duration_since(state.total.at);
+        if since >= state.cost * DUTY {
+            state.look(now);
+            return state.total;
+        }
+        let likely = Joules::from_f64(state.watts * since.as_secs_f64());
+        let energy = state.total.energy + Energy::within(Joules::ZERO, likely, likely + likely);
+        Total { energy, at: now, ..state.total }
+    }
+
     /// The total as of now: asks the source, whatever that costs. For the ends of something long.
     pub fn total_now(&self) -> Total {
         let mut state = self.shared.state();
@@ -323,6 +338,19 @@ mod tests {
         let before = asked.load(Ordering::SeqCst);
         meter.total_now();
         assert!(asked.load(Ordering::SeqCst) > before);
+    }
+
+    #[test]
+    fn what_a_dear_source_is_not_asked_goes_on_as_it_was() {
+        let (meter, _, asked) = known(100.0, Duration::from_millis(5));
+        meter.total_now();
+        std::thread::sleep(Duration::from_millis(20));
+        let (first, before) = (meter.total_now(), asked.load(Ordering::SeqCst));
+        std::thread::sleep(Duration::from_millis(20));
+        let span = first.until(&meter.total_soon());
+        assert_eq!(asked.load(Ordering::SeqCst), before);
+        assert!((span.energy.joules.as_f64() / span.time.as_secs_f64() - 100.0).abs() < 1.0, "{span:?}");
+        assert!(span.energy.low == Joules::ZERO && span.energy.high > span.energy.joules, "{span:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::energy::{Energy, Joules, Tier};
 use crate::tariff::{Cost, Tariff};
 
 /// A receipt. The names of its fields are promised: they stand in `usage.whit` of an answer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Receipt {
     /// Energy.
     pub joules: f64,

@@ -105,6 +105,11 @@ impl Default for Tariff {
 }
 
 impl Tariff {
+    /// Whether energy or machine time has a price.
+    pub fn has_price(&self) -> bool {
+        self.electricity.is_some() || self.machine.is_some()
+    }
+
     /// What an amount of energy and of machine time costs in an hour of the day, 0 to 23.
     pub fn cost(&self, energy: Joules, machine_seconds: f64, hour: u8) -> Cost {
         let kwh = energy.as_f64() * self.pue / JOULES_PER_KWH;

@@ -11,21 +11,23 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use whit_meter::Receipt;
 
-use crate::auth::{self, Keys};
+use crate::auth::{self, Caller, Keys};
 use crate::config::{Config, Limits};
 use crate::fleet::{Fleet, Loader};
 use crate::limits::LargeBodies;
+use crate::metering::Metering;
 use crate::metrics::Metrics;
 use crate::openai::ApiError;
 use crate::run::Call;
 use crate::span::RequestSpan;
 use crate::stop::Stop;
 use crate::trace::{self, RequestId};
-use crate::{ServerError, chat, completions, embeddings, health, models, openapi, tokens};
+use crate::{ServerError, chat, completions, embeddings, guarantee, health, models, openapi, tokens};
 
 /// What every handler sees.
 pub struct App {
@@ -35,6 +37,8 @@ pub struct App {
     pub limits: Limits,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What is counted of energy, unless nothing is.
+    pub metering: Option<Arc<Metering>>,
     /// Whether the server is to end.
     pub stop: Stop,
     pub(crate) keys: Keys,
@@ -48,16 +52,18 @@ impl App {
     /// Puts a server together; nothing is loaded and nothing is listened on yet.
     ///
     /// # Errors
-    /// If the configuration contradicts itself.
+    /// If the configuration contradicts itself, or the meter that it names is not to be had.
     pub fn new(config: &Config, loader: Arc<dyn Loader>) -> Result<Arc<App>, ServerError> {
         config.check()?;
         let metrics = Arc::new(Metrics::default());
+        let metering = Metering::open(config, metrics.clone())?;
         Ok(Arc::new(App {
-            fleet: Arc::new(Fleet::new(config, loader, metrics.clone())),
+            fleet: Arc::new(Fleet::new(config, loader, metrics.clone(), metering.clone())),
             limits: config.limits.clone(),
             metrics,
+            metering,
             stop: Stop::default(),
-            keys: Keys::new(&config.api_keys),
+            keys: Keys::new(&config.api_keys, &config.key_limits),
             large_bodies: LargeBodies::default(),
             is_private: config.host.is_loopback() && config.api_keys.is_empty() && !config.allow_anonymous,
             ready: AtomicBool::new(false),
@@ -92,9 +98,10 @@ impl App {
         let request_id = request_id.unwrap_or_else(|| RequestId(crate::ids::unique()));
         let span = request.extensions().get::<RequestSpan>().cloned().unwrap_or_default();
         let key = request.headers().get(AUTHORIZATION).cloned();
+        let caller = request.extensions().get::<Caller>().cloned().unwrap_or_default();
         let body = self.limits.body(request).await?;
         let large_body = self.large_bodies.admit(body.len()).await?;
-        Ok((Call { open, request_id, span, received, key, large_body }, body))
+        Ok((Call { open, request_id, span, received, key, caller, large_body }, body))
     }
 }
 
@@ -109,6 +116,7 @@ pub fn router(app: Arc<App>, cors_origins: &[String]) -> Result<Router, ServerEr
         .route("/v1/embeddings", post(embeddings::embeddings))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::find))
+        .route("/v1/guarantee", get(guarantee::guarantee))
         .route("/tokenize", post(tokens::tokenize))
         .route("/detokenize", post(tokens::detokenize))
         .route("/health", get(health::health))
@@ -144,7 +152,13 @@ pub fn cors(origins: &[String]) -> Result<CorsLayer, ServerError> {
         .allow_origin(allowed)
         .allow_methods([http::Method::GET, http::Method::POST])
         .allow_headers(tower_http::cors::AllowHeaders::mirror_request())
-        .expose_headers([http::HeaderName::from_static("x-request-id")])
+        .expose_headers(
+            [&["x-request-id"][..], &RECEIPT_HEADERS]
+                .concat()
+                .into_iter()
+                .map(HeaderName::from_static)
+                .collect::<Vec<_>>(),
+        )
         .max_age(Duration::from_secs(600)))
 }
 
@@ -168,5 +182,29 @@ fn mistake() -> Response {
 pub fn json(value: &impl serde::Serialize) -> Response {
     let mut response = crate::openai::json(value).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// What an answer told whole has of its receipt among its headers.
+const RECEIPT_HEADERS: [&str; 5] =
+    ["x-whit-joules", "x-whit-joules-low", "x-whit-joules-high", "x-whit-tier", "x-whit-dollars"];
+
+/// A JSON answer that cost something.
+pub fn json_with(receipt: Option<&Receipt>, value: &impl serde::Serialize) -> Response {
+    let mut response = json(value);
+    let Some(receipt) = receipt else { return response };
+    let values = [
+        Some(receipt.joules.to_string()),
+        Some(receipt.joules_low.to_string()),
+        Some(receipt.joules_high.to_string()),
+        Some(receipt.tier.name().to_owned()),
+        receipt.dollars.map(|dollars| dollars.to_string()),
+    ];
+    for (name, value) in RECEIPT_HEADERS.into_iter().zip(values) {
+        // Digits and letters: they fit into a header.
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            response.headers_mut().insert(name, value);
+        }
+    }
     response
 }

@@ -1,7 +1,9 @@
 //! Who may ask: those who have one of the keys.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -9,35 +11,86 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HOST};
 use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 
 use crate::app::App;
+use crate::budget::{Left, Spent};
+use crate::config::{ApiKey, KeyLimits};
 use crate::openai::ApiError;
 
 /// What tells a supervisor whether the process lives and works, and nothing else.
 const OPEN_PATHS: [&str; 2] = ["/health", "/ready"];
 
-/// The keys, by their digests: all of one length, so that comparing them tells nothing about a key.
-pub struct Keys(Vec<[u8; 32]>);
+/// The keys.
+pub struct Keys(Vec<Arc<Key>>);
 
-impl Keys {
-    /// None: anybody may ask.
-    pub fn new(keys: &[String]) -> Keys {
-        Keys(keys.iter().map(|key| Sha256::digest(key).into()).collect())
+/// A key, what its holder may use and has used.
+pub struct Key {
+    /// All of one length, so that comparing them tells nothing about a key.
+    digest: [u8; 32],
+    name: Option<String>,
+    /// What its holder may use.
+    pub limits: KeyLimits,
+    spent: Mutex<Spent>,
+}
+
+/// Who asks, among a request's extensions: the holder of a key, where one is asked for.
+#[derive(Clone, Default)]
+pub struct Caller(pub Option<Arc<Key>>);
+
+impl Key {
+    /// What the log calls it.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or("without a name")
     }
 
-    /// Whether a request with this `Authorization` may be answered. Takes the same time for every wrong key.
-    fn admits(&self, authorization: Option<&[u8]>) -> bool {
+    /// The name that was given to it.
+    pub fn own_name(&self) -> Option<String> {
+        self.name.clone()
+    }
+
+    /// What its holder may still use today.
+    pub fn left(&self) -> Left {
+        self.spent().left(Instant::now(), &self.limits)
+    }
+
+    /// Its holder has used so much.
+    pub fn spend(&self, joules: f64, dollars: f64) {
+        self.spent().add(Instant::now(), joules, dollars);
+    }
+
+    fn spent(&self) -> MutexGuard<'_, Spent> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keys {
+    /// With no keys anybody may ask. `limits` are by name.
+    pub fn new(keys: &[ApiKey], limits: &BTreeMap<String, KeyLimits>) -> Keys {
+        let key = |ApiKey { name, key }: &ApiKey| {
+            Arc::new(Key {
+                digest: Sha256::digest(key).into(),
+                limits: name.as_ref().and_then(|name| limits.get(name)).copied().unwrap_or_default(),
+                name: name.clone(),
+                spent: Mutex::new(Spent::new(Instant::now())),
+            })
+        };
+        Keys(keys.iter().map(key).collect())
+    }
+
+    /// Whose a request with this `Authorization` is, if it may be answered. Takes the same time for every wrong key.
+    fn admits(&self, authorization: Option<&[u8]>) -> Option<Caller> {
         if self.0.is_empty() {
-            return true;
+            return Some(Caller(None));
         }
         let scheme = b"bearer ";
-        let Some((given, key)) = authorization.and_then(|value| value.split_at_checked(scheme.len())) else {
-            return false;
-        };
+        let (given, key) = authorization.and_then(|value| value.split_at_checked(scheme.len()))?;
         let digest: [u8; 32] = Sha256::digest(key).into();
-        let matches = self.0.iter().fold(Choice::from(0), |found, known| found | known.ct_eq(&digest));
-        given.eq_ignore_ascii_case(scheme) && bool::from(matches)
+        let found = self.0.iter().fold(None, |found, known| match bool::from(known.digest.ct_eq(&digest)) {
+            true => Some(known),
+            false => found,
+        });
+        found.filter(|_| given.eq_ignore_ascii_case(scheme)).map(|key| Caller(Some(key.clone())))
     }
 }
 
@@ -51,7 +104,7 @@ fn is_own_name(host: &str) -> bool {
 }
 
 /// Turns away who has no key; where none is asked for, on loopback, who comes by a foreign name.
-pub async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub async fn check(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
     if app.is_private && host.is_some_and(|host| !is_own_name(host)) {
         let message = "this server answers only to localhost and addresses; start it with --api-key or --allow-anonymous for other names";
@@ -60,13 +113,18 @@ pub async fn check(State(app): State<Arc<App>>, request: Request, next: Next) ->
             .into_response();
     }
     let authorization = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
-    if OPEN_PATHS.contains(&request.uri().path()) || app.keys.admits(authorization) {
-        return next.run(request).await;
-    }
     let message = match authorization {
         None => "no API key was given: send it as Authorization: Bearer KEY",
         Some(_) => "this API key is not one of this server's",
     };
+    let caller = match OPEN_PATHS.contains(&request.uri().path()) {
+        true => Some(Caller::default()),
+        false => app.keys.admits(authorization),
+    };
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(caller);
+        return next.run(request).await;
+    }
     ApiError::new(StatusCode::UNAUTHORIZED, "authentication_error", message).code("invalid_api_key").into_response()
 }
 
@@ -89,7 +147,10 @@ mod tests {
 
     #[test]
     fn only_who_has_a_key_is_let_in() {
-        let keys = Keys::new(&["one".to_owned(), "two".to_owned()]);
+        let two = ApiKey { name: Some("second".into()), key: "two".into() };
+        let keys = Keys::new(&["one".into(), two], &BTreeMap::new());
+        let second = keys.admits(Some(b"Bearer two")).and_then(|caller| caller.0);
+        assert_eq!(second.expect("a key").name(), "second");
         for (authorization, admitted) in [
             (Some(&b"Bearer one"[..]), true),
             (Some(b"bearer two"), true),
@@ -100,8 +161,8 @@ mod tests {
             (Some(b"one"), false),
             (None, false),
         ] {
-            assert_eq!(keys.admits(authorization), admitted, "{authorization:?}");
+            assert_eq!(keys.admits(authorization).is_some(), admitted, "{authorization:?}");
         }
-        assert!(Keys::new(&[]).admits(None));
+        assert!(Keys::new(&[], &BTreeMap::new()).admits(None).is_some());
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use crate::alignment::Alignment;
-use crate::app::{App, json};
+use crate::app::{App, json_with};
 use crate::calls::{Calls, Said};
 use crate::openai::chat::{ChatAnswer, ChatChoice, ChatChunk, ChatChunkChoice, ChatDelta, ChatRequest, ChatResponse};
 use crate::openai::logprobs::{ChatLogprob, ChatLogprobs};
@@ -60,7 +60,7 @@ pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Resul
     let shown = requests.first().map_or(&[][..], |request| &request.shown_tokens);
     let alignment = logprobs.map(|_| Alignment::showing(shown));
     let choices = vec![Choice { thinking, calls: reader, alignment }; requests.len()];
-    let run = Run::start(call, lease, requests, &sampling, by_step, false, &app.limits)?;
+    let run = Run::start(call, lease, requests, &sampling, by_step, false, &app)?;
     let answer = Answering { id: format!("chatcmpl-{}", ids::unique()), created: now(), choices };
     match stream {
         true => {
@@ -111,7 +111,7 @@ impl Choice {
             parts.reasoning.push_str(&rest.reasoning);
             parts.content.push_str(&rest.content);
         }
-        let is_cut = finish == Some(Finish::Length);
+        let is_cut = finish.is_some_and(Finish::is_cut);
         let said = match &mut self.calls {
             None if parts.content.is_empty() => vec![],
             None => vec![Said::Text(parts.content)],
@@ -172,7 +172,8 @@ impl Answering {
         {
             message.content = message.content.take().filter(|content| !content.is_empty());
         }
-        Ok(json(&ChatResponse { id, object: "chat.completion", created, model, choices: done, usage }))
+        let response = ChatResponse { id, object: "chat.completion", created, model, choices: done, usage };
+        Ok(json_with(usage.whit.as_ref(), &response))
     }
 }
 

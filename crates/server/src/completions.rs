@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use crate::alignment::Alignment;
-use crate::app::{App, json};
+use crate::app::{App, json_with};
 use crate::openai::completions::{CompletionChoice, CompletionRequest, CompletionResponse, Prompt};
 use crate::openai::logprobs::CompletionLogprobs;
 use crate::openai::{ApiError, ErrorBody, Fields, Finish, Usage, now};
@@ -52,7 +52,7 @@ pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Resul
     let requests =
         run::requests(lease.service(), &app.limits, &sampling, prompts, most, logprobs, constraint.as_ref())?;
     let choices = requests.iter().map(|_| logprobs.map(|_| Alignment::default())).collect();
-    let run = Run::start(call, lease, requests, &sampling, stream, false, &app.limits)?;
+    let run = Run::start(call, lease, requests, &sampling, stream, false, &app)?;
     let id = format!("cmpl-{}", ids::unique());
     let with_usage = stream_options.include_usage == Some(true);
     let answer = Answering { id, created: now(), model: asked.model, with_usage, choices };
@@ -81,7 +81,7 @@ impl Answering {
             run.ended(finish);
         }
         let tokenizer = &run.lease.service().tokenizer;
-        let is_cut = finish_reason == Some(Finish::Length);
+        let is_cut = finish_reason.is_some_and(Finish::is_cut);
         let logprobs = self.choices[index].as_mut().map(|alignment| {
             let mut all = CompletionLogprobs::default();
             for token in alignment.push(tokenizer, logprobs, &text, is_cut) {
@@ -106,7 +106,7 @@ impl Answering {
         let mut choices = Vec::with_capacity(self.choices.len());
         let usage = run.collect(|run, delta| choices.push(self.take(run, delta))).await?;
         choices.sort_by_key(|choice| choice.index);
-        Ok(json(&self.response(&choices, Some(Some(usage)))))
+        Ok(json_with(usage.whit.as_ref(), &self.response(&choices, Some(Some(usage)))))
     }
 }
 

@@ -1,11 +1,14 @@
 //! What a server is to do: its models, its address, its limits. From `whit.toml`, from arguments, or both.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 use whit_engine::Options;
+use whit_meter::{Choice, Idle, Promise, Tariff};
 
 use crate::ServerError;
 use crate::size::parse_size;
@@ -20,7 +23,9 @@ pub struct Config {
     /// Port to listen on; 0 takes a free one.
     pub port: u16,
     /// Keys of which a client must have one; none: anybody may ask.
-    pub api_keys: Vec<String>,
+    pub api_keys: Vec<ApiKey>,
+    /// What the holders of keys may use, by the keys' names.
+    pub key_limits: BTreeMap<String, KeyLimits>,
     /// Anybody may ask, from anywhere.
     pub allow_anonymous: bool,
     /// Origins of web pages that may ask; `*` is any. None: no page may.
@@ -33,6 +38,96 @@ pub struct Config {
     pub idle_unload: Option<Duration>,
     /// What a client may ask of the server.
     pub limits: Limits,
+    /// How it is counted what answers cost.
+    pub meter: MeterConfig,
+    /// What energy and the machine cost.
+    pub tariff: Tariff,
+    /// A promise on what tokens cost.
+    pub guarantee: Option<Promise>,
+}
+
+/// A key, and what its holder is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// As `[key.NAME]` and the log call it.
+    pub name: Option<String>,
+    /// The key itself.
+    pub key: String,
+}
+
+impl From<&str> for ApiKey {
+    /// A key without a name.
+    fn from(key: &str) -> ApiKey {
+        ApiKey { name: None, key: key.to_owned() }
+    }
+}
+
+/// What a holder of a key may use: `[key.NAME]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeyLimits {
+    /// Joules of all its requests within a day.
+    #[serde(deserialize_with = "amount")]
+    pub joules_per_day: Option<f64>,
+    /// Dollars of all its requests within a day.
+    #[serde(deserialize_with = "amount")]
+    pub dollars_per_day: Option<f64>,
+    /// Joules of one request.
+    #[serde(deserialize_with = "amount")]
+    pub max_joules: Option<f64>,
+    /// Dollars of one request.
+    #[serde(deserialize_with = "amount")]
+    pub max_dollars: Option<f64>,
+    /// Bytes of KV cache of one request.
+    #[serde(deserialize_with = "maybe_size")]
+    pub max_bytes: Option<u64>,
+}
+
+impl KeyLimits {
+    fn names_joules(&self) -> bool {
+        self.joules_per_day.or(self.max_joules).is_some()
+    }
+
+    fn names_dollars(&self) -> bool {
+        self.dollars_per_day.or(self.max_dollars).is_some()
+    }
+}
+
+/// How it is counted what answers cost: `[meter]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MeterConfig {
+    /// Where figures of power come from.
+    #[serde(deserialize_with = "meter_source")]
+    pub source: MeterSource,
+    /// What becomes of the energy of time in which nothing runs.
+    pub idle: Idle,
+}
+
+/// Where figures of power come from: `off`, or as [`Choice`] reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MeterSource {
+    /// Nowhere: nothing is metered.
+    Off,
+    /// From a source.
+    On(Choice),
+}
+
+impl Default for MeterSource {
+    fn default() -> MeterSource {
+        MeterSource::On(Choice::default())
+    }
+}
+
+impl FromStr for MeterSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<MeterSource, String> {
+        match text {
+            "off" => Ok(MeterSource::Off),
+            _ => text.parse().map(MeterSource::On).map_err(|why: String| format!("{why}; 'off' meters nothing")),
+        }
+    }
 }
 
 /// A model to offer.
@@ -130,12 +225,16 @@ impl Default for Config {
             host: Ipv4Addr::LOCALHOST.into(),
             port: USUAL_PORT,
             api_keys: vec![],
+            key_limits: BTreeMap::new(),
             allow_anonymous: false,
             cors_origins: vec![],
             tls: None,
             memory: None,
             idle_unload: None,
             limits: Limits::default(),
+            meter: MeterConfig::default(),
+            tariff: Tariff::default(),
+            guarantee: None,
         }
     }
 }
@@ -165,10 +264,11 @@ impl Config {
                 self.host
             ));
         }
-        if let Some(key) = self.api_keys.iter().find(|key| key.is_empty() || key.chars().any(|c| !c.is_ascii_graphic()))
-        {
+        let is_wrong = |key: &&ApiKey| key.key.is_empty() || key.key.chars().any(|c| !c.is_ascii_graphic());
+        if let Some(ApiKey { key, .. }) = self.api_keys.iter().find(is_wrong) {
             return wrong(format!("an API key of {} characters has others than letters, digits and signs", key.len()));
         }
+        self.check_costs()?;
         let limits = &self.limits;
         let counts = [limits.choices, limits.queue, limits.connections, limits.headers];
         if counts.contains(&0) || limits.header_bytes < 1024 || limits.body_bytes < 1024 {
@@ -176,10 +276,43 @@ impl Config {
         }
         Ok(())
     }
+
+    /// Whether something is promised or limited that a meter must tell.
+    pub(crate) fn needs_meter(&self) -> bool {
+        let is_limited = |limits: &KeyLimits| limits.names_joules() || limits.names_dollars();
+        self.guarantee.is_some() || self.key_limits.values().any(is_limited)
+    }
+
+    /// Checks what is said of costs.
+    fn check_costs(&self) -> Result<(), ServerError> {
+        let wrong = |message: String| Err(ServerError::Config(message));
+        let is_off = self.meter.source == MeterSource::Off;
+        if is_off && self.guarantee.is_some() {
+            return wrong(
+                "[guarantee] promises something of energy, and the meter is off: leave out one of them".into(),
+            );
+        }
+        for (name, limits) in &self.key_limits {
+            if !self.api_keys.iter().any(|key| key.name.as_ref() == Some(name)) {
+                return wrong(format!(
+                    "[key.{name}] is about a key that is not there: a line '{name} KEY' of the file of keys names it"
+                ));
+            }
+            if is_off && (limits.names_joules() || limits.names_dollars()) {
+                return wrong(format!("[key.{name}] limits joules or dollars, and the meter is off: turn it on"));
+            }
+            if limits.names_dollars() && !self.tariff.has_price() {
+                return wrong(format!(
+                    "[key.{name}] limits dollars, and nothing has a price: say in [tariff] what electricity or the machine costs"
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// `whit.toml`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct File {
     /// As [`Config::host`].
@@ -204,6 +337,14 @@ pub struct File {
     pub idle_unload: Option<Duration>,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[meter]`.
+    pub meter: MeterConfig,
+    /// `[tariff]`.
+    pub tariff: Tariff,
+    /// `[guarantee]`.
+    pub guarantee: Option<Promise>,
+    /// `[key.NAME]`, as [`Config::key_limits`].
+    pub key: BTreeMap<String, KeyLimits>,
     /// `[[model]]`, one each.
     pub model: Vec<FileModel>,
 }
@@ -245,14 +386,27 @@ impl File {
     }
 }
 
-/// Keys of a file: one a line; empty lines and those that begin with `#` do not count.
+/// Keys of a file: `KEY` or `NAME KEY` on each line; empty lines and those that begin with `#` do not count.
 ///
 /// # Errors
-/// If it cannot be read or holds no key.
-pub fn read_keys(path: &Path) -> Result<Vec<String>, ServerError> {
+/// If it cannot be read, holds no key, or calls two of them the same.
+pub fn read_keys(path: &Path) -> Result<Vec<ApiKey>, ServerError> {
     let text = std::fs::read_to_string(path).map_err(|source| ServerError::File { path: path.to_owned(), source })?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let keys: Vec<String> = lines.map(str::to_owned).collect();
+    let mut keys: Vec<ApiKey> = vec![];
+    for line in lines {
+        let key = match line.split_once(char::is_whitespace) {
+            Some((name, key)) => ApiKey { name: Some(name.to_owned()), key: key.trim_start().to_owned() },
+            None => line.into(),
+        };
+        if let Some(name) = &key.name
+            && keys.iter().any(|other| other.name.as_ref() == Some(name))
+        {
+            let message = format!("{}: two keys are called {name}: give one another name", path.display());
+            return Err(ServerError::Config(message));
+        }
+        keys.push(key);
+    }
     if keys.is_empty() {
         return Err(ServerError::Config(format!("{}: holds no key; write one on each line", path.display())));
     }
@@ -289,6 +443,18 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Er
     let seconds = f64::deserialize(deserializer)?;
     let wrong = || serde::de::Error::custom(format!("{seconds} is no time in seconds"));
     Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero()).ok_or_else(wrong)
+}
+
+fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let amount = f64::deserialize(deserializer)?;
+    match amount > 0.0 && amount.is_finite() {
+        true => Ok(Some(amount)),
+        false => Err(serde::de::Error::custom(format!("{amount} is no limit: use a number above 0"))),
+    }
+}
+
+fn meter_source<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MeterSource, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
 fn maybe_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
@@ -328,7 +494,66 @@ mod tests {
         assert_eq!((file.limits.queue, file.limits.body_timeout), (9, Duration::from_millis(2500)));
         assert_eq!(file.limits.headers, Limits::default().headers);
         assert_eq!(file.model[0].context, Some(4096));
+        assert_eq!(file.meter.source, MeterSource::On(Choice::Auto));
         assert!(toml::from_str::<File>("[limits]\nqeue = 9\n").is_err());
         assert!(toml::from_str::<File>("idle_unload = -1\n").is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_with_costs_is_told() {
+        let file = "[meter]\nsource = \"file:/run/meter\"\nidle = \"share\"\n[tariff]\nelectricity_dollars_per_kwh = 0.25\n\
+                    [guarantee]\njoules_per_token = 0.5\n[key.alice]\njoules_per_day = 5000\nmax_bytes = \"1MiB\"\n";
+        let file: File = toml::from_str(file).unwrap();
+        assert_eq!(file.meter.source, MeterSource::On(Choice::File("/run/meter".into())));
+        assert_eq!((file.meter.idle, file.tariff.has_price()), (Idle::Share, true));
+        assert_eq!(file.guarantee.map(|promise| promise.joules_per_token), Some(0.5));
+        let limits = KeyLimits { joules_per_day: Some(5000.0), max_bytes: Some(1 << 20), ..KeyLimits::default() };
+        assert_eq!(file.key["alice"], limits);
+        for (text, words) in [
+            ("[meter]\nsource = \"wattmeter\"", "'wattmeter' is no power source"),
+            ("[meter]\nidle = \"shared\"", "shared"),
+            ("[meter]\nsuorce = \"auto\"", "suorce"),
+            ("[tariff]\npue = 0.5", "pue"),
+            ("[guarantee]\njoules_per_token = 0", "joules_per_token = 0"),
+            ("[key.alice]\njoules_per_week = 3", "joules_per_week"),
+            ("[key.alice]\nmax_joules = 0", "0 is no limit"),
+        ] {
+            let sentence = toml::from_str::<File>(text).unwrap_err().message().to_owned();
+            assert!(sentence.contains(words), "{sentence:?} has no {words:?}");
+        }
+        let alice = |limits: KeyLimits| Config {
+            models: vec![model("m")],
+            api_keys: vec![ApiKey { name: Some("alice".into()), key: "k".into() }],
+            key_limits: [("alice".to_owned(), limits)].into(),
+            ..Config::default()
+        };
+        let joules = alice(KeyLimits { max_joules: Some(1.0), ..KeyLimits::default() });
+        let off = MeterConfig { source: MeterSource::Off, idle: Idle::Separate };
+        let dollars = alice(KeyLimits { dollars_per_day: Some(1.0), ..KeyLimits::default() });
+        assert!(joules.check().is_ok());
+        for (config, words) in [
+            (Config { api_keys: vec!["k".into()], ..joules.clone() }, "a line 'alice KEY'"),
+            (Config { meter: off.clone(), ..joules }, "the meter is off"),
+            (dollars, "nothing has a price"),
+            (Config { meter: off, guarantee: file.guarantee, ..alice(KeyLimits::default()) }, "[guarantee]"),
+        ] {
+            let sentence = config.check().unwrap_err().to_string();
+            assert!(sentence.contains(words), "{sentence:?} has no {words:?}");
+        }
+    }
+
+    #[test]
+    fn keys_may_have_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.txt");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            read_keys(&path)
+        };
+        let named = |name: &str, key: &str| ApiKey { name: Some(name.into()), key: key.into() };
+        let keys = read("# ours\nsk-1\nalice  sk-2\n\nbob\tsk-3\n").unwrap();
+        assert_eq!(keys, ["sk-1".into(), named("alice", "sk-2"), named("bob", "sk-3")]);
+        assert!(read("a k1\na k2\n").unwrap_err().to_string().contains("two keys are called a"));
+        assert!(read("# none\n").unwrap_err().to_string().contains("holds no key"));
     }
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use whit_engine::Task;
+use whit_engine::{FinishReason, Task};
 
-use crate::app::{App, json};
+use crate::app::{App, json_with};
 use crate::openai::completions::Prompt;
 use crate::openai::embeddings::{Embedding, EmbeddingRequest, EmbeddingResponse, EmbeddingUsage};
-use crate::openai::{ApiError, ErrorBody, Fields, SamplingFields};
+use crate::openai::{ApiError, ErrorBody, Fields, SamplingFields, Usage};
 use crate::prompt;
 use crate::run::Run;
 
@@ -32,7 +32,7 @@ pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result
         let message = format!("dimensions is {}: this model's vectors have {width}", asked.dimensions.unwrap_or(0));
         return Err(ApiError::invalid(message).param("dimensions").code("invalid_value"));
     }
-    let EmbeddingRequest { model, inputs, encoding_format, dimensions, pooling, user } = asked;
+    let EmbeddingRequest { model, inputs, encoding_format, dimensions, pooling, user, budget } = asked;
     let (lease, inputs) = prompt::aside(size, move || {
         let ids = inputs.into_iter().map(|input| match input {
             Prompt::Text(text) => prompt::of_whole_text(lease.service(), &text, "input"),
@@ -49,19 +49,23 @@ pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result
     let mut requests = inputs
         .into_iter()
         .map(|input| whit_engine::Request { task: Task::Embed(pooling), ..whit_engine::Request::new(input) });
-    let sampling = SamplingFields { user, ..SamplingFields::default() };
+    let sampling = SamplingFields { user, budget, ..SamplingFields::default() };
     let at_once = AT_ONCE.min(app.limits.queue);
     let first = requests.by_ref().take(at_once).collect();
-    let mut run = Run::start(call, lease, first, &sampling, false, true, &app.limits)?;
+    let mut run = Run::start(call, lease, first, &sampling, false, true, &app)?;
     loop {
         let first = data.len();
-        let mut is_late = false;
+        let (mut is_late, mut is_spent) = (false, false);
         run.exhaust(|_, delta| {
             is_late |= delta.vector.is_empty();
+            is_spent |= matches!(delta.end, Some(Ok((FinishReason::Budget, _))));
             let embedding = encoding_format.write(delta.vector, dimensions);
             data.push(Embedding { object: "embedding", index: first + delta.choice, embedding });
         })
         .await?;
+        if is_spent {
+            return Err(ApiError::spent("what this request may use was used up before all texts were read"));
+        }
         if is_late {
             let message = format!("the texts took longer than {} s", app.limits.answer_timeout.as_secs_f64());
             return Err(ApiError::unavailable(message, Duration::from_secs(1)));
@@ -73,9 +77,10 @@ pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result
         run.go_on(next)?;
     }
     data.sort_by_key(|embedding| embedding.index);
-    let prompt_tokens = run.complete().prompt_tokens;
-    let usage = EmbeddingUsage { prompt_tokens, total_tokens: prompt_tokens };
+    let Usage { prompt_tokens, whit, .. } = run.complete();
+    let usage = EmbeddingUsage { prompt_tokens, total_tokens: prompt_tokens, whit: whit.clone() };
     // Many vectors are many megabytes of JSON.
     let bytes = data.len() * dimensions.unwrap_or(width) * size_of::<f32>();
-    prompt::aside(bytes, move || Ok(json(&EmbeddingResponse { object: "list", data, model, usage }))).await
+    let answer = EmbeddingResponse { object: "list", data, model, usage };
+    prompt::aside(bytes, move || Ok(json_with(whit.as_ref(), &answer))).await
 }

@@ -14,6 +14,7 @@ use whit_model::{ChatTemplate, Checkpoint, DecoderSpec, GenerationDefaults, Mode
 
 use crate::ServerError;
 use crate::config::{Config, ModelConfig};
+use crate::metering::Metering;
 use crate::metrics::Metrics;
 use crate::openai::ApiError;
 use crate::openai::models::{ModelObject, ModelStatus};
@@ -104,6 +105,7 @@ pub struct Fleet {
     queue: usize,
     loader: Arc<dyn Loader>,
     metrics: Arc<Metrics>,
+    metering: Option<Arc<Metering>>,
     /// Held by whoever loads or unloads.
     gate: Arc<AsyncMutex<()>>,
     /// A model was loaded.
@@ -184,7 +186,12 @@ impl Drop for Waiting<'_> {
 
 impl Fleet {
     /// The models of `config`, none of them loaded.
-    pub fn new(config: &Config, loader: Arc<dyn Loader>, metrics: Arc<Metrics>) -> Fleet {
+    pub fn new(
+        config: &Config,
+        loader: Arc<dyn Loader>,
+        metrics: Arc<Metrics>,
+        metering: Option<Arc<Metering>>,
+    ) -> Fleet {
         let slots = config.models.iter().map(|model| Slot {
             config: model.clone(),
             state: Mutex::new(State::Unloaded),
@@ -201,6 +208,7 @@ impl Fleet {
             queue: config.limits.queue,
             loader,
             metrics,
+            metering,
             gate: Arc::default(),
             loaded: Notify::new(),
             returned: Notify::new(),
@@ -406,12 +414,20 @@ impl Fleet {
         let slot = &self.slots[at];
         *lock(&slot.state) = State::Loading;
         let (name, loader, queue) = (slot.config.name.clone(), self.loader.clone(), self.queue);
-        let metrics = self.metrics.model(&name);
+        let (metrics, metering) = (self.metrics.model(&name), self.metering.clone());
         *lock(&slot.facts) = Some(opened.facts());
         let begun = Instant::now();
         let started = blocking(move || {
-            let loaded = opened.load(&mut |done, total| loader.progress(&name, done, total))?;
-            Service::start(loaded, &name, metrics, queue).map_err(ServerError::system("a thread for the engine"))
+            let mut loading = metering.as_ref().map(|metering| metering.load(&name));
+            let loaded = opened.load(&mut |done, total| {
+                loader.progress(&name, done, total);
+                if let Some(loading) = &mut loading {
+                    loading.progress(done);
+                }
+            })?;
+            drop(loading);
+            let hand = metering.map(|metering| metering.hand());
+            Service::start(loaded, &name, metrics, queue, hand).map_err(ServerError::system("a thread for the engine"))
         });
         let (state, result) = match started.await {
             Ok(service) => (State::Loaded(Arc::new(service)), Ok(())),

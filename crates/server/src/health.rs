@@ -35,6 +35,9 @@ pub async fn ready(State(app): State<Arc<App>>) -> Result<StatusCode, ApiError> 
 /// Counters, in the OpenMetrics text format.
 #[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
+    if let Some(metering) = &app.metering {
+        metering.refresh();
+    }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, kind)], app.metrics.text()).into_response()
 }

@@ -5,9 +5,11 @@
 //! engine says comes back over a channel and leaves whole or as [`sse`]. Nothing here decides what a model says.
 #![forbid(unsafe_code)]
 
+mod account;
 mod alignment;
 mod app;
 mod auth;
+mod budget;
 mod calls;
 mod chat;
 mod completions;
@@ -16,10 +18,12 @@ mod conversation;
 mod embeddings;
 mod error;
 mod fleet;
+mod guarantee;
 mod health;
 mod ids;
 mod limits;
 mod listen;
+mod metering;
 mod metrics;
 mod models;
 pub mod openai;

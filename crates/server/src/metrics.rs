@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use whit_engine::{FinishReason, Occupancy, Usage};
+use whit_meter::Verdict;
 
 /// From a prompt found in the cache to a long one on a slow machine.
 const FIRST_TOKEN_SECONDS: [f64; 17] =
@@ -31,6 +32,19 @@ struct Labels {
 struct FinishLabels {
     model_name: String,
     finished_reason: &'static str,
+}
+
+/// Of what was used, which is not vLLM's. Idle time is of no model.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct UseLabels {
+    model: String,
+    phase: &'static str,
+    tier: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct VerdictLabels {
+    verdict: &'static str,
 }
 
 /// Buckets of a histogram.
@@ -58,6 +72,9 @@ pub struct Metrics {
     first_token: Family<Labels, Histogram, Buckets>,
     between_tokens: Family<Labels, Histogram, Buckets>,
     request: Family<Labels, Histogram, Buckets>,
+    joules: Family<UseLabels, Counter<f64, AtomicU64>>,
+    dollars: Family<UseLabels, Counter<f64, AtomicU64>>,
+    guarantee: Family<VerdictLabels, Gauge>,
 }
 
 /// The counters of one model: no look-up and no shared lock on a token's way.
@@ -73,6 +90,7 @@ pub struct ModelMetrics {
     prefix_hits: Counter,
     stopped: Counter,
     cut: Counter,
+    over_budget: Counter,
     aborted: Counter,
     failed: Counter,
     first_token: Histogram,
@@ -96,6 +114,9 @@ impl Default for Metrics {
             first_token: Family::new_with_constructor(Buckets(&FIRST_TOKEN_SECONDS)),
             between_tokens: Family::new_with_constructor(Buckets(&BETWEEN_TOKENS_SECONDS)),
             request: Family::new_with_constructor(Buckets(&REQUEST_SECONDS)),
+            joules: Family::default(),
+            dollars: Family::default(),
+            guarantee: Family::default(),
         };
         // The encoder ends a counter's name in `_total`, and every help text in a full stop.
         let r = &mut metrics.registry;
@@ -123,6 +144,9 @@ impl Default for Metrics {
         r.register("vllm:time_to_first_token_seconds", "From request to first token", metrics.first_token.clone());
         r.register("vllm:inter_token_latency_seconds", "From token to token", metrics.between_tokens.clone());
         r.register("vllm:e2e_request_latency_seconds", "From request to the last token", metrics.request.clone());
+        r.register("whit_joules", "Energy, in joules, by what it was for and how it is known", metrics.joules.clone());
+        r.register("whit_dollars", "Price of energy and machine time, in dollars", metrics.dollars.clone());
+        r.register("whit_guarantee", "1 at what can be said of the guarantee", metrics.guarantee.clone());
         metrics
     }
 }
@@ -147,11 +171,29 @@ impl Metrics {
             prefix_hits: self.prefix_hits.get_or_create_owned(&labels),
             stopped: finished("stop"),
             cut: finished("length"),
+            over_budget: finished("budget"),
             aborted: finished("abort"),
             failed: finished("error"),
             first_token: self.first_token.get_or_create_owned(&labels),
             between_tokens: self.between_tokens.get_or_create_owned(&labels),
             request: self.request.get_or_create_owned(&labels),
+        }
+    }
+
+    /// So much was used, and cost so much if it has a price.
+    pub fn used(&self, model: &str, phase: &'static str, tier: &'static str, joules: f64, dollars: Option<f64>) {
+        let labels = UseLabels { model: model.to_owned(), phase, tier };
+        self.joules.get_or_create(&labels).inc_by(joules);
+        if let Some(dollars) = dollars {
+            self.dollars.get_or_create(&labels).inc_by(dollars);
+        }
+    }
+
+    /// What can be said of the guarantee now.
+    pub fn verdict(&self, now: Verdict) {
+        for verdict in [Verdict::NotYetKnown, Verdict::Held, Verdict::Modelled, Verdict::Breached] {
+            let labels = VerdictLabels { verdict: verdict.name() };
+            self.guarantee.get_or_create(&labels).set(i64::from(verdict == now));
         }
     }
 
@@ -191,6 +233,7 @@ impl ModelMetrics {
             FinishReason::Stop => self.stopped.inc(),
             FinishReason::Length | FinishReason::Deadline | FinishReason::Constraint => self.cut.inc(),
             FinishReason::NotFinite => self.failed.inc(),
+            FinishReason::Budget => self.over_budget.inc(),
         };
         self.prompt_tokens.inc_by(usage.prompt_tokens as u64);
         self.prefix_queries.inc_by(usage.prompt_tokens as u64);

@@ -12,17 +12,17 @@ use utoipa::{Modify, OpenApi, PartialSchema};
 
 use crate::app::{App, json};
 use crate::openai::chat::{ChatChunk, ChatRequest};
-use crate::openai::{OneOrMany, ResponseFormat, SamplingFields, ToolChoiceSchema, ToolDefinition, ToolFields};
-use crate::{chat, completions, embeddings, health, models, tokens};
+use crate::openai::{Budget, OneOrMany, ResponseFormat, SamplingFields, ToolChoiceSchema, ToolDefinition, ToolFields};
+use crate::{chat, completions, embeddings, guarantee, health, models, tokens};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "whit", description = "Small language models over OpenAI's API"),
     paths(
         chat::completions, completions::completions, embeddings::embeddings, models::list, models::find, tokens::tokenize, tokens::detokenize,
-        health::health, health::ready, health::metrics,
+        guarantee::guarantee, health::health, health::ready, health::metrics,
     ),
-    components(schemas(ChatRequest, ChatChunk, OneOrMany, ResponseFormat, ToolDefinition, ToolChoiceSchema)),
+    components(schemas(Budget, ChatRequest, ChatChunk, OneOrMany, ResponseFormat, ToolDefinition, ToolChoiceSchema)),
     modifiers(&Shared, &Key)
 )]
 struct Api;

@@ -1,12 +1,16 @@
 //! A call to a model on its way: what is asked of the engine, what comes of it, and what it took.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, MutexGuard};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::HeaderValue;
 use tokio::sync::OwnedSemaphorePermit;
 use whit_engine::{Constraint, Grammar, Request};
 
+use crate::account::{Account, Round};
+use crate::app::App;
+use crate::auth::Caller;
 use crate::config::Limits;
 use crate::fleet::Lease;
 use crate::openai::{ApiError, Finish, SamplingFields, Usage};
@@ -23,7 +27,6 @@ pub struct Run {
     /// The model.
     pub lease: Lease,
     terms: Terms,
-    record: Record,
     /// What a call in several batches keeps from one to the next.
     places: Vec<Place>,
     /// Choices that are not over.
@@ -45,15 +48,23 @@ struct Terms {
     received: Instant,
     /// Whether to tell every step.
     stream: bool,
+    /// Where it is written what they use.
+    account: Arc<Account>,
+    /// Most KV cache of all requests together, in bytes.
+    max_bytes: Option<u64>,
 }
 
 impl Terms {
     fn submit(&self, lease: &Lease, mut requests: Vec<Request>, places: Vec<Place>) -> Result<Answer, ApiError> {
+        let max_cache_bytes = self.max_bytes.map(|bytes| bytes / requests.len().max(1) as u64);
         for request in &mut requests {
             (request.client, request.user) = self.client;
             request.deadline = Some(self.deadline);
+            request.account = self.account.id();
+            request.max_cache_bytes = max_cache_bytes;
         }
-        let submission = Submission { requests, stream: self.stream, received: self.received, places };
+        let (stream, received, account) = (self.stream, self.received, self.account.clone());
+        let submission = Submission { requests, stream, received, places, account };
         lease.service().submit(submission).map_err(|error| not_taken(lease, &error))
     }
 }
@@ -85,6 +96,8 @@ pub struct Call {
     pub key: Option<HeaderValue>,
     /// The room its body takes until the engine has what became of it.
     pub large_body: Option<OwnedSemaphorePermit>,
+    /// Whose that is.
+    pub caller: Caller,
 }
 
 impl Call {
@@ -158,7 +171,8 @@ impl Run {
     /// Hands the requests to the engine: for each prompt, as many as `sampling` wants. `goes_on`: others may follow.
     ///
     /// # Errors
-    /// 429 if the queue is full, 503 if the model broke.
+    /// 429 if the queue is full, 503 if the model broke; those of [`Account::open`], and 400 if the prompts alone take more memory than the
+    /// call may.
     pub fn start(
         call: Call,
         lease: Lease,
@@ -166,41 +180,48 @@ impl Run {
         sampling: &SamplingFields,
         stream: bool,
         goes_on: bool,
-        limits: &Limits,
+        app: &App,
     ) -> Result<Run, ApiError> {
         let client = call.client(sampling.user.as_deref());
-        let Call { open, request_id, span, received, large_body, .. } = call;
+        let Call { open, request_id, span, received, large_body, caller: Caller(key), .. } = call;
         let asked = sampling.timeout.map(Duration::from_secs_f32);
-        let deadline = received + asked.unwrap_or(limits.answer_timeout).min(limits.answer_timeout);
-        let open_choices = requests.len();
-        let terms = Terms { client, deadline, received, stream };
+        let deadline = received + asked.unwrap_or(app.limits.answer_timeout).min(app.limits.answer_timeout);
+        let (open_choices, choices_per_prompt) = (requests.len(), sampling.choices());
         let places = lease.service().places(open_choices).map_err(|error| not_taken(&lease, &error))?;
         let kept = if goes_on { places.clone() } else { vec![] };
-        let answer = terms.submit(&lease, requests, places)?;
-        drop(large_body);
-        let (model, user) = (lease.name().to_owned(), sampling.user.clone());
         let record = Record {
             request_id: request_id.0,
-            model,
-            user,
+            model: lease.name().to_owned(),
+            key: key.as_ref().and_then(|key| key.own_name()),
+            user: sampling.user.clone(),
             received,
+            at: SystemTime::now(),
             usage: Usage::default(),
+            rounds: vec![Round::default()],
             finish_reasons: vec![],
             is_complete: false,
             span,
         };
-        let choices_per_prompt = sampling.choices();
-        Ok(Run {
-            answer,
-            lease,
-            terms,
-            record,
-            places: kept,
-            open_choices,
-            choices_per_prompt,
-            counted: vec![],
-            _open: open,
-        })
+        let budget = sampling.budget.unwrap_or_default();
+        let of_key = key.as_ref().and_then(|key| key.limits.max_bytes);
+        let max_bytes = budget.max_bytes.into_iter().chain(of_key).min();
+        let needed = requests.iter().map(|request| lease.service().plan.cache_bytes(request.prompt.len())).sum::<u64>();
+        if let Some(most) = max_bytes.filter(|&most| needed > most) {
+            let message = format!(
+                "the prompt takes {needed} bytes of KV cache, and this request may take {most}: shorten it or allow more"
+            );
+            return Err(match budget.max_bytes == Some(most) {
+                true => ApiError::invalid(message).param("whit.max_bytes").code("budget_exceeded"),
+                false => ApiError::spent(message),
+            });
+        }
+        let prompts = requests.iter().step_by(choices_per_prompt).map(|request| request.prompt.len());
+        let account = Account::open(app.metering.clone(), key, &budget, prompts.sum(), record)?;
+        let terms = Terms { client, deadline, received, stream, account: Arc::new(account), max_bytes };
+        let answer = terms.submit(&lease, requests, places)?;
+        terms.account.begin();
+        drop(large_body);
+        Ok(Run { answer, lease, terms, places: kept, open_choices, choices_per_prompt, counted: vec![], _open: open })
     }
 
     /// Goes on with further requests of the same call, no more than before, once all choices are over.
@@ -211,6 +232,7 @@ impl Run {
         self.open_choices = requests.len();
         self.counted.clear();
         self.places.truncate(requests.len());
+        self.record().rounds.push(Round::default());
         self.answer = self.terms.submit(&self.lease, requests, self.places.clone())?;
         Ok(())
     }
@@ -224,7 +246,9 @@ impl Run {
             None => Ok(()),
             Some(Ok((_, usage))) => {
                 self.open_choices -= 1;
-                self.record.usage.add(&mut self.counted, delta.choice / self.choices_per_prompt, usage);
+                let mut record = self.terms.account.record();
+                record.usage.add(&mut self.counted, delta.choice / self.choices_per_prompt, usage);
+                record.rounds.last_mut().into_iter().for_each(|round| round.add(usage));
                 Ok(())
             }
             Some(Err(message)) => Err(ApiError::internal(message.clone())),
@@ -233,12 +257,12 @@ impl Run {
 
     /// Counts tokens of thinking among those of the answer.
     pub fn thought(&mut self, tokens: usize) {
-        self.record.usage.completion_tokens_details.get_or_insert_default().reasoning_tokens += tokens;
+        self.record().usage.completion_tokens_details.get_or_insert_default().reasoning_tokens += tokens;
     }
 
     /// Notes what a client is told of a choice's end.
     pub fn ended(&mut self, finish: Finish) {
-        self.record.finish_reasons.push(finish);
+        self.record().finish_reasons.push(finish);
     }
 
     /// Whether all choices are over.
@@ -246,10 +270,16 @@ impl Run {
         self.open_choices == 0
     }
 
-    /// What all of it took; it was not given up.
+    /// What all of it took, with its receipt; it was not given up.
     pub fn complete(&mut self) -> Usage {
-        self.record.is_complete = true;
-        self.record.usage
+        self.terms.account.close();
+        let mut record = self.record();
+        record.is_complete = true;
+        record.usage
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.terms.account.record()
     }
 
     /// Takes everything there is, piece by piece, until all choices are over.
@@ -289,6 +319,7 @@ mod tests {
             received: Instant::now(),
             key: Some(HeaderValue::from_static(key)),
             large_body: None,
+            caller: Caller::default(),
         };
         let (a, a_x, a_y) =
             (call("Bearer a").client(None), call("Bearer a").client(Some("x")), call("Bearer a").client(Some("y")));

@@ -11,7 +11,7 @@ use crate::app::{App, cors, router};
 use crate::config::{Config, ModelConfig};
 use crate::fleet::{Facts, Loader, Opened};
 use crate::listen::listen;
-use crate::{ServerError, tls};
+use crate::{ServerError, metering, tls};
 
 /// Threads that read requests and write answers. The engine's team has the cores; these only pass on what it says.
 const HTTP_THREADS: usize = 2;
@@ -24,18 +24,22 @@ pub struct Started {
     pub is_tls: bool,
     /// Its models, by name; those that were wanted from the start are loaded.
     pub models: Vec<(String, Option<Facts>)>,
+    /// What it meters with, in a line.
+    pub meter: String,
 }
 
-/// Checks a configuration as far as that goes without loading a model: every one is found, opened and planned for.
+/// Checks a configuration as far as that goes without loading a model: every one is found, opened and planned for. Comes with what would
+/// be metered with, in a line.
 ///
 /// # Errors
 /// The first thing that would keep the server from starting or a model from loading.
-pub fn check(config: &Config, loader: &dyn Loader) -> Result<Vec<(String, Facts)>, ServerError> {
+pub fn check(config: &Config, loader: &dyn Loader) -> Result<(Vec<(String, Facts)>, String), ServerError> {
     config.check()?;
     config.tls.as_ref().map(tls::acceptor).transpose()?;
     cors(&config.cors_origins).map(drop)?;
     let open = |model: &ModelConfig| Ok((model.name.clone(), Opened::open(loader, model, config.memory)?.facts()));
-    config.models.iter().map(open).collect()
+    let models = config.models.iter().map(open).collect::<Result<_, ServerError>>()?;
+    Ok((models, metering::check(config)?))
 }
 
 /// Runs a server until it is told to stop: `SIGTERM` or Ctrl-C lets answers end and refuses new requests, a second one closes at once.
@@ -93,7 +97,12 @@ async fn run(
     }
     if !listening.is_finished() {
         app.set_ready();
-        started(&Started { address, is_tls, models: app.fleet.facts() });
+        started(&Started {
+            address,
+            is_tls,
+            models: app.fleet.facts(),
+            meter: metering::line(app.metering.as_deref()),
+        });
     }
     let idle = config.idle_unload.map(|idle| {
         let app = app.clone();

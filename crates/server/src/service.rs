@@ -18,6 +18,8 @@ use whit_engine::{
 };
 use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
 
+use crate::account::Account;
+use crate::metering::Hand;
 use crate::metrics::ModelMetrics;
 use crate::tools::Syntax;
 
@@ -95,6 +97,8 @@ pub struct Submission {
     pub received: Instant,
     /// As many as there are requests. Each is given back when its request is over, unless somebody keeps a clone.
     pub places: Vec<Place>,
+    /// The call's account.
+    pub account: Arc<Account>,
 }
 
 /// What a step brought to a choice; for an answer wanted whole, all of it.
@@ -152,11 +156,17 @@ impl Drop for Taken {
 }
 
 impl Service {
-    /// Starts the thread. `limit` is the most requests that may run or wait at once.
+    /// Starts the thread. `limit` is the most requests that may run or wait at once; `hand` is the thread's in the books, if there are any.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn start(loaded: Loaded, name: &str, metrics: ModelMetrics, limit: usize) -> std::io::Result<Service> {
+    pub fn start(
+        loaded: Loaded,
+        name: &str,
+        metrics: ModelMetrics,
+        limit: usize,
+        hand: Option<Hand>,
+    ) -> std::io::Result<Service> {
         let Loaded { engine, tokenizer, template, architecture, makers, vocab_size, hidden_size } = loaded;
         let syntax = Syntax::of(template.as_ref().map_or("", ChatTemplate::tool_source), &architecture);
         let plan = engine.memory_plan().clone();
@@ -169,8 +179,16 @@ impl Service {
         });
         let (commands, received) = std_mpsc::channel();
         let occupancy = engine.occupancy();
-        let active = HashMap::new();
-        let mut worker = Worker { engine, occupancy, commands: received, active, metrics, load: load.clone() };
+        let mut worker = Worker {
+            engine,
+            occupancy,
+            commands: received,
+            active: HashMap::new(),
+            ended: vec![],
+            metrics,
+            load: load.clone(),
+            hand,
+        };
         let thread = std::thread::Builder::new().name(format!("engine {name}")).spawn(move || {
             let load = worker.load.clone();
             // A mistake in a step must not take the other models with it; this one is loaded anew when it is asked for.
@@ -277,8 +295,11 @@ struct Worker {
     occupancy: Occupancy,
     commands: std_mpsc::Receiver<Command>,
     active: HashMap<RequestId, Active>,
+    /// Those that ended with the step at hand.
+    ended: Vec<Active>,
     metrics: ModelMetrics,
     load: Arc<Load>,
+    hand: Option<Hand>,
 }
 
 /// A request that the engine knows.
@@ -289,7 +310,19 @@ struct Active {
     delta: Delta,
     received: Instant,
     last_token: Option<Instant>,
+    account: Arc<Account>,
     _place: Place,
+}
+
+impl Active {
+    /// Sends what there is; it is over.
+    fn end(self) {
+        let Active { deltas, delta, account, .. } = self;
+        // Before whoever asked hears of it: so the account is closed by them, not here.
+        drop(account);
+        // They may be gone already.
+        let _ = deltas.send(delta);
+    }
 }
 
 impl Worker {
@@ -320,19 +353,18 @@ impl Worker {
 
     fn take(&mut self, command: Command) {
         let Command { submission, deltas } = command;
-        let Submission { requests, stream, received, places } = submission;
+        let Submission { requests, stream, received, places, account } = submission;
         for ((choice, request), place) in requests.into_iter().enumerate().zip(places) {
             let delta = Delta { choice, ..Delta::default() };
-            let mut active =
-                Active { deltas: deltas.clone(), stream, delta, received, last_token: None, _place: place };
+            let (deltas, account) = (deltas.clone(), account.clone());
+            let mut active = Active { deltas, stream, delta, received, last_token: None, account, _place: place };
             match self.engine.submit(request) {
                 Ok(id) => {
                     self.active.insert(id, active);
                 }
                 Err(error) => {
                     active.delta.end = Some(Err(error.to_string()));
-                    // Whoever asked may be gone already.
-                    let _ = active.deltas.send(active.delta);
+                    active.end();
                 }
             }
         }
@@ -352,7 +384,10 @@ impl Worker {
     }
 
     fn step(&mut self) {
-        let (active, metrics, load) = (&mut self.active, &self.metrics, &self.load);
+        let (active, ended, metrics, load) = (&mut self.active, &mut self.ended, &self.metrics, &self.load);
+        if let Some(hand) = &mut self.hand {
+            hand.begin();
+        }
         let stepped = self.engine.step(|event| match event {
             Event::Token { request, id, text, logprobs } => {
                 let Some(active) = active.get_mut(&request) else { return };
@@ -384,10 +419,19 @@ impl Worker {
                     }
                     _ => Ok((reason, usage)),
                 });
-                // Whoever asked may be gone already.
-                let _ = active.deltas.send(active.delta);
+                ended.push(active);
             }
         });
+        if let Some(hand) = &mut self.hand {
+            hand.did(self.engine.work());
+        }
+        // Now that their last step is in the books.
+        self.ended.drain(..).for_each(Active::end);
+        for (&id, active) in &self.active {
+            if active.account.is_spent() {
+                self.engine.stop(id);
+            }
+        }
         match stepped {
             Ok(()) => {
                 for active in self.active.values_mut().filter(|active| active.stream && active.delta.tokens > 0) {
@@ -401,7 +445,7 @@ impl Worker {
                 for (id, mut active) in self.active.drain() {
                     self.engine.cancel(id);
                     active.delta.end = Some(Err(error.to_string()));
-                    let _ = active.deltas.send(active.delta);
+                    active.end();
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Every request has an id, which is in its answer and in the log, and a span that tells the same to whoever traces requests.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -8,6 +8,7 @@ use axum::response::Response;
 use http::{HeaderName, HeaderValue};
 use tracing::{debug, info, warn};
 
+use crate::account::Round;
 use crate::ids;
 use crate::openai::{Finish, Usage};
 use crate::span::RequestSpan;
@@ -45,18 +46,24 @@ pub async fn trace(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// What came of a call to a model; logged when it is dropped.
+/// What came of a call to a model.
 pub struct Record {
     /// The request's id.
     pub request_id: String,
     /// Who answered.
     pub model: String,
+    /// The name of the key that it came with, if that has one.
+    pub key: Option<String>,
     /// Who asked, if the request says.
     pub user: Option<String>,
     /// When it came in.
     pub received: Instant,
-    /// What it took so far.
+    /// The same, by the clock.
+    pub at: SystemTime,
+    /// What it took so far; with its receipt once it is over.
     pub usage: Usage,
+    /// What its requests took, of each set that ran at once; the last may still run.
+    pub rounds: Vec<Round>,
     /// Why its choices ended, in the order in which they did.
     pub finish_reasons: Vec<Finish>,
     /// Set when all has been said; else the client went away.
@@ -65,20 +72,25 @@ pub struct Record {
     pub span: RequestSpan,
 }
 
-impl Drop for Record {
-    fn drop(&mut self) {
+impl Record {
+    /// Tells the log and whoever traces requests. The one place where a call is over and all is known of it.
+    pub fn tell(&self) {
         self.span.called(self);
-        let (usage, seconds) = (&self.usage, self.received.elapsed().as_secs_f64());
+        let (usage, receipt, seconds) = (&self.usage, &self.usage.whit, self.received.elapsed().as_secs_f64());
         let finish_reasons: Vec<&str> = self.finish_reasons.iter().map(|reason| reason.as_str()).collect();
         info!(
             request_id = self.request_id,
             model = self.model,
+            key = self.key,
             user = self.user,
             prompt_tokens = usage.prompt_tokens,
             cached_tokens = usage.prompt_tokens_details.cached_tokens,
             completion_tokens = usage.completion_tokens,
             finish_reasons = finish_reasons.join(","),
             seconds,
+            joules = receipt.map(|receipt| receipt.joules),
+            tier = receipt.map(|receipt| receipt.tier.name()),
+            dollars = receipt.and_then(|receipt| receipt.dollars),
             "{}",
             if self.is_complete { "answered" } else { "given up" }
         );

@@ -480,7 +480,7 @@ async fn pages_of_other_origins_may_ask_only_if_they_are_named() {
     let allowed = |reply: &common::Reply| reply.headers.get("access-control-allow-origin").cloned();
     let closed = Server::start(pocket()).await;
     assert_eq!(allowed(&closed.send(ask("https://a.example")).await), None);
-    let keys = vec!["secret".to_owned()];
+    let keys = vec!["secret".into()];
     let open =
         Server::start(Config { cors_origins: vec!["https://a.example".into()], api_keys: keys, ..pocket() }).await;
     assert_eq!(allowed(&open.send(ask("https://a.example")).await).unwrap(), "https://a.example");
@@ -496,6 +496,7 @@ async fn the_description_names_every_route_and_field() {
         "/v1/completions",
         "/v1/embeddings",
         "/v1/models",
+        "/v1/guarantee",
         "/tokenize",
         "/detokenize",
         "/health",
@@ -506,9 +507,16 @@ async fn the_description_names_every_route_and_field() {
     let chat = &document["components"]["schemas"]["ChatRequest"];
     assert_eq!(chat["additionalProperties"], false);
     assert_eq!(chat["required"], json!(["model", "messages"]));
-    for field in ["messages", "temperature", "logit_bias", "seed", "stream", "max_completion_tokens", "tool_choice"] {
+    for field in
+        ["messages", "temperature", "logit_bias", "seed", "stream", "max_completion_tokens", "tool_choice", "whit"]
+    {
         assert!(chat["properties"][field].is_object(), "{field}");
     }
+    let schemas = &document["components"]["schemas"];
+    for schema in ["Receipt", "ReceiptPart", "Tier", "Budget", "Verdict"] {
+        assert!(schemas[schema].is_object(), "{schema} is not among {:?}", schemas.as_object().map(|all| all.keys()));
+    }
+    assert!(schemas["Usage"]["properties"]["whit"].to_string().contains("/Receipt\""));
     let completion = &document["components"]["schemas"]["CompletionRequest"];
     assert_eq!(completion["required"], json!(["model", "prompt"]));
 }

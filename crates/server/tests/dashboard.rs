@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 use common::{Server, pocket};
 use serde_json::{Value, json};
+use whit_server::Config;
+use whit_server::config::File;
 
 fn dashboard() -> Value {
     serde_json::from_str(include_str!("../../../deploy/grafana/whit.json")).expect("valid JSON")
@@ -18,15 +20,17 @@ fn queries(dashboard: &Value) -> Vec<&str> {
     targets.map(|target| target["expr"].as_str().expect("a query")).collect()
 }
 
-/// The series that a query reads: every word with a colon, which functions and labels have none of.
+/// The series that a query reads: every word with a colon, which functions and labels have none of, and whit's own.
 fn series(query: &str) -> impl Iterator<Item = &str> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    query.split(move |c| !is_word(c)).filter(|word| word.contains(':'))
+    query.split(move |c| !is_word(c)).filter(|word| word.contains(':') || word.starts_with("whit_"))
 }
 
 #[tokio::test]
 async fn every_series_of_the_dashboard_is_there_and_every_metric_is_on_it() {
-    let server = Server::start(pocket()).await;
+    let config = "[tariff]\nelectricity_dollars_per_kwh = 0.25\n[guarantee]\njoules_per_token = 0.5\n";
+    let file: File = toml::from_str(config).expect("a configuration");
+    let server = Server::start(Config { tariff: file.tariff, guarantee: file.guarantee, ..pocket() }).await;
     server.chat("Hello", json!({"max_tokens": 3})).await.ok();
     let text = server.get("/metrics").await.text();
     let printed: BTreeSet<&str> = text.lines().filter_map(|line| line.split_once('{')).map(|(name, _)| name).collect();
@@ -47,7 +51,9 @@ async fn every_series_of_the_dashboard_is_there_and_every_metric_is_on_it() {
 fn every_query_asks_the_chosen_data_source_about_the_chosen_models() {
     let dashboard = dashboard();
     for query in queries(&dashboard) {
-        assert_eq!(query.matches("{model_name=~\"$model\"}").count(), series(query).count(), "{query}");
+        let chosen = query.matches("{model_name=~\"$model\"}").count() + query.matches("{model=~\"$model\"").count();
+        // A promise is the whole server's.
+        assert_eq!(chosen, series(query).filter(|name| *name != "whit_guarantee").count(), "{query}");
     }
     let panels = dashboard["panels"].as_array().expect("panels");
     let chosen = json!({"type": "prometheus", "uid": "${datasource}"});

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use whit_engine::{Engine, EngineError, Event, FinishReason, Request, TokenLogprob, Usage};
+use whit_meter::Receipt;
 
 use crate::interrupt;
+use crate::till::Till;
 
 /// What a request brought.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct Answer {
     pub finish: Finish,
     /// What it took.
     pub usage: Usage,
+    /// What it cost, if somebody counts.
+    pub receipt: Option<Receipt>,
 }
 
 /// Why an answer ended.
@@ -41,6 +45,7 @@ pub enum Finish {
 pub fn answer(
     engine: &mut Engine,
     request: Request,
+    mut till: Option<&mut Till>,
     on_text: &mut dyn FnMut(&str) -> anyhow::Result<()>,
 ) -> anyhow::Result<Answer> {
     let ctrl_c = interrupt::Answer::begin();
@@ -54,6 +59,7 @@ pub fn answer(
         logprobs: vec![],
         finish: Finish::Interrupted,
         usage: Usage::default(),
+        receipt: None,
     };
     loop {
         if ctrl_c.stopped() {
@@ -63,12 +69,17 @@ pub fn answer(
                 prompt_tokens,
                 generated_tokens: answer.ids.len(),
                 time_to_first_token: first - begun,
+                prefill_time: first - begun,
                 decode_time: if answer.ids.is_empty() { Duration::ZERO } else { first.elapsed() },
                 ..Usage::default()
             };
+            answer.receipt = till.map(|till| till.receipt(&answer.usage, begun.elapsed()));
             return Ok(answer);
         }
         let (mut delivered, mut overflowed) = (Ok(()), false);
+        if let Some(till) = &mut till {
+            till.begin();
+        }
         engine.step(|event| {
             let text = match event {
                 Event::Token { id, text, logprobs, .. } => {
@@ -81,9 +92,10 @@ pub fn answer(
                     overflowed = reason == FinishReason::NotFinite;
                     answer.finish = match reason {
                         FinishReason::Stop => Finish::Stop,
-                        // Nobody asks for a deadline or a constraint here.
+                        // Nobody asks for a deadline, a budget or a constraint here.
                         FinishReason::Length
                         | FinishReason::Deadline
+                        | FinishReason::Budget
                         | FinishReason::Constraint
                         | FinishReason::NotFinite => Finish::Length,
                     };
@@ -96,11 +108,15 @@ pub fn answer(
                 delivered = deliver(&mut answer.text, text, on_text);
             }
         })?;
+        if let Some(till) = &mut till {
+            till.did(engine.work());
+        }
         delivered?;
         if overflowed {
             return Err(EngineError::NotFinite.into());
         }
         if engine.is_idle() {
+            answer.receipt = till.map(|till| till.receipt(&answer.usage, begun.elapsed()));
             return Ok(answer);
         }
     }

@@ -124,6 +124,12 @@ mod tests {
     }
 
     #[test]
+    fn figures_have_three_digits_however_small() {
+        let texts = [0.0, 1234.5, 12.345, 1.0, 0.00000234].map(significant);
+        assert_eq!(texts, ["0", "1234", "12.3", "1.00", "0.00000234"]);
+    }
+
+    #[test]
     fn counts_and_durations() {
         assert_eq!(count(98), "98");
         assert_eq!(count(260_032), "260 thousand");
@@ -133,12 +139,6 @@ mod tests {
         assert_eq!(duration(Duration::from_secs(245)), "4 min 05 s");
         assert_eq!(rate(0, Duration::from_secs(1)), "-");
         assert_eq!(rate(100, Duration::from_secs(8)), "12.5 tokens/s");
-    }
-
-    #[test]
-    fn figures_have_three_digits_however_small() {
-        let texts = [0.0, 1234.5, 12.345, 1.0, 0.00000234].map(significant);
-        assert_eq!(texts, ["0", "1234", "12.3", "1.00", "0.00000234"]);
     }
 
     #[test]

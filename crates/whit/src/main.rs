@@ -17,6 +17,7 @@ mod sampling;
 mod stats;
 #[cfg(feature = "otel")]
 mod telemetry;
+mod till;
 
 use std::process::ExitCode;
 

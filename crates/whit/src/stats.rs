@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use whit_meter::Receipt;
+
 use crate::answer::Answer;
+use crate::format::{range, significant};
 use crate::{format, process};
 
 /// What an answer took, for machines; the keys are promised.
@@ -57,6 +60,19 @@ pub fn table(answer: &Answer, threads: usize, seed: u64) -> String {
     }
     if let Some(peak) = process::peak_resident_bytes() {
         lines.push(format!("peak memory  {}", format::bytes(peak)));
+    }
+    if let Some(receipt) = &answer.receipt {
+        let Receipt { joules, joules_low, joules_high, tier, prefill, decode, .. } = receipt;
+        let sure = format!("{}, {}", range(*joules_low, *joules_high), tier.name());
+        let parts = [prefill.joules, decode.joules].map(significant);
+        let [prefill, decode] = parts;
+        lines.push(format!(
+            "energy       {} J   ({sure}): prefill {prefill} J, decode {decode} J",
+            significant(*joules)
+        ));
+        lines.extend(receipt.dollars.map(|dollars| format!("price        {} $", significant(dollars))));
+        lines.extend(receipt.grams_co2e.map(|grams| format!("emissions    {} g CO2e", significant(grams))));
+        lines.push(format!("KV cache     {} at most", format::bytes(receipt.bytes_peak)));
     }
     lines.push(format!("threads      {threads}"));
     lines.push(format!("seed         {seed}"));

@@ -59,7 +59,11 @@ fn the_table_has_a_line_for_each_figure() {
         whit(["bench", "model", &fixture("pocket").to_string_lossy(), "-p", "8", "-n", "2", "-r", "1", "--steps", "0"])
             .stdout();
     let labels: Vec<&str> = table.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(labels, ["prefill", "decode", "step", "reads", "resident", "threads"]);
+    // Where there is a source of power figures, and there is one wherever there is a /proc.
+    let labels: Vec<&str> =
+        labels.into_iter().filter(|label| cfg!(target_os = "linux") || *label != "energy").collect();
+    let energy: &[&str] = if cfg!(target_os = "linux") { &["energy"] } else { &[] };
+    assert_eq!(labels, [&["prefill", "decode", "step", "reads"], energy, &["resident", "threads"]].concat());
 }
 
 #[test]
@@ -124,6 +128,10 @@ fn a_server_is_measured_and_its_answers_do_not_depend_on_others() {
         for rate in ["seconds", "prompt_tokens_per_second", "output_tokens_per_second"] {
             assert!(report[rate].as_f64().expect("a number") > 0.0, "{rate}: {report:#}");
         }
+        if cfg!(target_os = "linux") {
+            let energy = &report["joules_per_output_token"];
+            assert!(energy["joules"].as_f64() > Some(0.0) && energy["tier"].is_string(), "{report:#}");
+        }
         for time in ["time_to_first_token", "time_per_output_token", "inter_token_latency", "end_to_end"] {
             let times = &report[format!("{time}_seconds")];
             let times = ["p50", "p90", "p99", "max"].map(|key| times[key].as_f64().expect("a number"));
@@ -148,7 +156,8 @@ fn a_trace_is_sent_and_what_the_server_refuses_is_counted() {
     };
     let outcome = load("2");
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
-    let labels: Vec<&str> = outcome.stdout.lines().filter_map(|line| line.split("  ").next()).collect();
+    let labels = outcome.stdout.lines().filter_map(|line| line.split("  ").next());
+    let labels: Vec<&str> = labels.filter(|label| *label != "energy").collect();
     let expected = ["requests", "output", "prompts", "", "first token", "per token", "between", "answer", "sent late"];
     assert_eq!(labels, expected, "{outcome:#?}");
     assert!(outcome.stdout.contains("prompts       50 tokens"), "{outcome:#?}");

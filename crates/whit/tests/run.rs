@@ -131,6 +131,45 @@ fn statistics_go_to_standard_error() {
 }
 
 #[test]
+fn what_an_answer_cost_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_string_lossy().into_owned()
+    };
+    let tariff =
+        file("whit.toml", "[tariff]\ngrid_grams_co2e_per_kwh = 380\n[tariff.rented]\ndollars_per_hour = 3.6\n");
+    let meter = format!("file:{}", file("plug", "watts 50\n"));
+    let costs = ["--meter", &meter, "--tariff", &tariff];
+    let outcome = whit(greedy("pocket", &[&costs[..], &["--stats", "Say a pangram."]].concat())).run();
+    for label in ["energy       ", "price        ", "emissions    ", "KV cache     16 KiB at most"] {
+        assert!(outcome.stderr.lines().any(|line| line.starts_with(label)), "{label}: {}", outcome.stderr);
+    }
+    assert!(outcome.stderr.contains(", wall): prefill "), "{}", outcome.stderr);
+    let receipt =
+        whit(greedy("pocket", &[&costs[..], &["--json", "Say a pangram."]].concat())).json()["receipt"].clone();
+    let number = |name: &str| receipt[name].as_f64().expect("a number");
+    // 50 W, and a dollar for a thousand seconds.
+    assert!(
+        number("joules") > 0.0 && (number("dollars") * 1e3 * 50.0 / number("joules") - 1.0).abs() < 0.01,
+        "{receipt}"
+    );
+    assert_eq!((&receipt["tier"], &receipt["bytes_peak"]), (&"wall".into(), &16384.into()));
+    let off = whit(greedy("pocket", &["--meter", "off", "--json", "Say a pangram."])).json();
+    assert!(off.get("receipt").is_none(), "{off}");
+    let refused =
+        |args: &[&str], words: &[&str]| whit(greedy("pocket", &[args, &["--stats", "x"]].concat())).refused(2, words);
+    let unknown = whit(greedy("pocket", &["--meter", "wattmeter", "--stats", "x"])).run();
+    assert_eq!(unknown.code, Some(2));
+    for words in ["'wattmeter' is no power source", "'off' meters nothing"] {
+        assert!(unknown.stderr.contains(words), "{unknown:#?}");
+    }
+    refused(&["--meter", "file:/nowhere"], &["--meter: /nowhere"]);
+    refused(&["--tariff", &file("empty.toml", "")], &["it has no [tariff]"]);
+}
+
+#[test]
 fn a_seed_makes_an_answer_repeatable() {
     let sampled = |seed: &str| {
         let model = fixture("pocket").to_string_lossy().into_owned();

@@ -41,7 +41,7 @@ fn it_says_what_it_serves_and_a_curl_that_works_and_ends_when_told() {
     let lines = started(&mut child);
     assert!(lines[0].starts_with("pocket-q8_0  ") && lines[0].contains("KV cache for 8 x 1024 tokens"), "{lines:#?}");
     assert!(lines[1].starts_with("listening at http://127.0.0.1:"), "{lines:#?}");
-    assert!(lines.len() < 6, "{lines:#?}");
+    assert!(lines[2].starts_with("metering ") && lines.len() < 6, "{lines:#?}");
     let answer = curl(&lines[lines.len() - 1]);
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"content\":\""), "{answer}");
     assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill runs").success());
@@ -95,8 +95,44 @@ fn a_configuration_can_be_checked_without_serving_it() {
     let path = path.to_string_lossy();
     let checked = whit(["serve", "--config", &path, "--check"]).stdout();
     assert!(checked.starts_with("tiny  ") && checked.contains("8 x 512 tokens"), "{checked}");
+    assert!(checked.lines().last().expect("lines").starts_with("metering "), "{checked}");
     std::fs::write(&*path, "[limits]\nqeue = 3\n").expect("written");
     whit(["serve", "--config", &path, "--check"]).refused(2, &["whit.toml", "line 2", "qeue"]);
+}
+
+#[test]
+fn what_is_said_of_costs_is_checked() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_string_lossy().into_owned()
+    };
+    let plug = file("plug", "watts 50\n");
+    file("keys.txt", "alice sk-alice\nsk-nobody\n");
+    let check = |text: &str, more: &[&str]| {
+        let path = file("whit.toml", text);
+        whit([&["serve", &pocket(), "--config", &path, "--check"], more].concat())
+    };
+    let whole = format!(
+        "api_key_file = \"keys.txt\"\n[meter]\nsource = \"file:{plug}\"\nidle = \"share\"\n[tariff]\n\
+         electricity_dollars_per_kwh = 0.25\n[guarantee]\njoules_per_token = 0.5\n[key.alice]\njoules_per_day = 5000\n\
+         dollars_per_day = 0.5\nmax_bytes = \"64MiB\"\n"
+    );
+    let checked = check(&whole, &[]).stdout();
+    assert!(checked.ends_with(&format!("metering with file (wall): {plug}\n")), "{checked}");
+    check(&whole, &["--meter", "off"]).refused(2, &["[guarantee]", "the meter is off"]);
+    assert!(check("", &["--meter", "off"]).stdout().ends_with("metering nothing\n"));
+    for (text, words) in [
+        ("[meter]\nsource = \"file:/nowhere\"", &["the meter: /nowhere"][..]),
+        ("[meter]\nsource = \"wattmeter\"", &["whit.toml", "line 2", "'wattmeter' is no power source"]),
+        ("[meter]\nidle = \"maybe\"", &["line 2", "separate"]),
+        ("[tariff]\npue = 0.2", &["whit.toml", "pue = 0.2"]),
+        ("[guarantee]\nconfidence = 0.9", &["whit.toml", "joules_per_token"]),
+        ("[key.carol]\nmax_joules = 1", &["[key.carol]", "a line 'carol KEY'"]),
+    ] {
+        check(text, &[]).refused(2, words);
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::kv::{BLOCK, Brain, Byte, Element, Half, Heads, KvFormat, KvLayer, Single};
-use super::{Buffer, Builder, Context, Rows, Step};
+use super::{Buffer, Builder, Context, Counts, Rows, Step};
 use crate::isa::{Isa, Kernel};
 use crate::math::{exp, tanh};
 use crate::simd::{LANES, Simd, store_some};
@@ -124,9 +124,9 @@ impl Step for Attention {
         }
     }
 
-    fn cache_bytes(&self, positions: usize) -> u64 {
+    fn count(&self, _: &dyn Fn(Buffer) -> Rows, counts: &mut Counts) {
         let heads = Heads { kv_heads: self.kv_heads, head_dim: self.head_dim, format: self.format };
-        (self.window.map_or(positions, |window| positions.min(window)) * heads.block_bytes() / BLOCK) as u64
+        counts.add_attention(self.window, heads.block_bytes(), self.heads * self.head_dim);
     }
 
     fn cache(&self) -> Option<(KvLayer, usize)> {

@@ -1,6 +1,6 @@
 //! Mixture of experts: a router sends every token to a few of many feed-forwards.
 
-use super::{Buffer, Builder, Context, LinearPart, Rows, Step};
+use super::{Buffer, Builder, Context, Counts, LinearPart, Rows, Step};
 use crate::matmul::Multiply;
 use crate::memory::round_up;
 use crate::team::Worker;
@@ -207,8 +207,10 @@ impl Step for ExpertLinear {
         }
     }
 
-    fn weight_bytes(&self) -> u64 {
-        (self.experts[0].matrix.bytes() * self.routing.top_k) as u64
+    fn count(&self, _: &dyn Fn(Buffer) -> Rows, counts: &mut Counts) {
+        let matrix = &self.experts[0].matrix;
+        let values = matrix.rows() * matrix.cols();
+        counts.add_experts(self.experts.len(), self.routing.top_k, matrix.bytes(), values);
     }
 
     fn is_complete(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Matrix products.
 
-use super::{Buffer, Builder, Context, Rows, Step};
+use super::{Buffer, Builder, Context, Counts, Rows, Step};
 use crate::activations::{GROUP, QuantisedRow};
 use crate::matmul::{Activations, Multiply};
 use crate::matrix::PackedMatrix;
@@ -130,8 +130,14 @@ impl Step for Linear {
         }
     }
 
-    fn weight_bytes(&self) -> u64 {
-        self.parts.iter().map(|part| part.matrix.bytes() as u64).sum()
+    fn count(&self, rows: &dyn Fn(Buffer) -> Rows, counts: &mut Counts) {
+        for LinearPart { matrix, output, .. } in &self.parts {
+            let values = matrix.rows() * matrix.cols();
+            match rows(*output) {
+                Rows::Logits => counts.add_head(matrix.bytes(), values),
+                _ => counts.add_body(matrix.bytes(), values),
+            }
+        }
     }
 
     fn is_complete(&self) -> bool {

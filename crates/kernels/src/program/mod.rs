@@ -9,6 +9,7 @@
 mod attention;
 mod batch;
 mod conv;
+mod counts;
 mod elementwise;
 mod embed;
 mod experts;
@@ -22,6 +23,7 @@ use std::ops::Range;
 pub use attention::Attention;
 pub use batch::{Batch, BatchError, Segment};
 pub use conv::{MAX_KERNEL, ShortConv};
+pub use counts::{Caused, Counts, RowCounts};
 pub use elementwise::{Add, Gate, LogitsFinish, Quantise, Select};
 pub use embed::{Embed, Table};
 pub use experts::{Combine, ExpertLinear, Route, Routing};
@@ -89,14 +91,8 @@ pub(crate) trait Step: Send + Sync {
     /// # Safety
     /// The context's buffers are those the step was checked against, and no thread runs another step at the same time.
     unsafe fn run(&self, context: &Context, worker: &Worker);
-    /// Bytes of weights read when one row is computed.
-    fn weight_bytes(&self) -> u64 {
-        0
-    }
-    /// Bytes of the cache read for a token that comes after `positions` others.
-    fn cache_bytes(&self, _positions: usize) -> u64 {
-        0
-    }
+    /// Adds the weights and the cache that it works on; `rows` says which rows a buffer has.
+    fn count(&self, _rows: &dyn Fn(Buffer) -> Rows, _counts: &mut Counts) {}
     /// The part of the cache it uses, and how large it takes a block of it to be.
     fn cache(&self) -> Option<(KvLayer, usize)> {
         None
@@ -262,6 +258,8 @@ impl Builder {
     pub fn finish(mut self, threads: usize) -> Program {
         self.flush();
         assert!(self.steps.iter().all(|step| step.is_complete()), "a program runs with weights only");
+        let mut counts = Counts::default();
+        self.steps.iter().for_each(|step| step.count(&|buffer| self.rows_of(buffer), &mut counts));
         Program {
             max_tokens: self.max_tokens,
             max_logits: self.max_logits,
@@ -272,6 +270,7 @@ impl Builder {
             threads,
             vocab: self.vocab,
             cache: self.steps.iter().filter_map(|step| step.cache()).collect(),
+            counts,
             places: self.places,
             steps: self.steps,
         }
@@ -287,6 +286,7 @@ pub struct Program {
     vocab: usize,
     /// What the steps expect of the cache.
     cache: Vec<(KvLayer, usize)>,
+    counts: Counts,
     arena: AlignedBytes,
     scratch: AlignedBytes,
     scratch_stride: usize,
@@ -353,13 +353,8 @@ impl Program {
         (self.arena.len() + self.scratch.len()) as u64
     }
 
-    /// Bytes of the cache that a run over one token reads which comes after `positions` others.
-    pub fn cache_bytes(&self, positions: usize) -> u64 {
-        self.steps.iter().map(|s| s.cache_bytes(positions)).sum()
-    }
-
-    /// Bytes of weights that a run over one token reads.
-    pub fn weight_bytes(&self) -> u64 {
-        self.steps.iter().map(|s| s.weight_bytes()).sum()
+    /// What its runs read and compute.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 }

@@ -4,11 +4,12 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use whit_engine::Pooling;
+use whit_meter::Receipt;
 
 use super::chat::read_model;
 use super::completions::{Prompt, PromptSchema, read_prompts};
 use super::sampling::read_user;
-use super::{ApiError, Fields};
+use super::{ApiError, Budget, Fields, ReceiptSchema};
 
 /// Most texts of one request.
 const MOST_INPUTS: usize = 2048;
@@ -33,6 +34,9 @@ pub struct EmbeddingRequest {
     /// Who asks: those who wait take turns, and the log names them.
     #[schema(max_length = 512)]
     pub user: Option<String>,
+    /// What it may cost. An extension of OpenAI's embeddings.
+    #[schema(rename = "whit")]
+    pub budget: Option<Budget>,
 }
 
 /// How a vector is written.
@@ -77,6 +81,7 @@ impl EmbeddingRequest {
                 Some(other) => return Err(fields.wrong("pooling", &Value::from(other), "last or mean")),
             },
             user: read_user(fields)?,
+            budget: Budget::read(fields)?,
         };
         all.finish()?;
         Ok(request)
@@ -118,12 +123,16 @@ pub enum Vector {
 }
 
 /// What reading texts took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct EmbeddingUsage {
     /// Tokens of all texts.
     pub prompt_tokens: usize,
     /// The same.
     pub total_tokens: usize,
+    /// What it cost, unless nothing is metered. An extension of OpenAI's usage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ReceiptSchema>)]
+    pub whit: Option<Receipt>,
 }
 
 impl EncodingFormat {

@@ -72,6 +72,11 @@ impl ApiError {
         ApiError { retry_after: Some(retry_after), ..error.code("rate_limit_exceeded") }
     }
 
+    /// What the holder of a key may use is used up: 402.
+    pub fn spent(message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::PAYMENT_REQUIRED, "insufficient_quota", message).code("budget_exceeded")
+    }
+
     /// whit's own trouble: 500.
     pub fn internal(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", message).code("internal_error")

@@ -3,23 +3,28 @@
 //! Requests are read by name with [`Fields`]: what is left over at the end was not understood and is refused, so that no
 //! field is ever silently ignored. A null is an absent field.
 
+mod budget;
 pub mod chat;
 pub mod completions;
 pub mod embeddings;
 mod error;
 mod fields;
 mod format;
+pub mod guarantee;
 pub mod logprobs;
 mod messages;
 pub mod models;
+mod receipt;
 mod sampling;
 pub mod tokens;
 mod tools;
 mod usage;
 
+pub use budget::Budget;
 pub use error::{ApiError, ErrorBody, ErrorObject};
 pub use fields::Fields;
 pub use format::ResponseFormat;
+pub use receipt::ReceiptSchema;
 pub use sampling::{OneOrMany, SamplingFields};
 pub use tools::{CallDelta, FunctionDelta, Offer, ToolChoiceSchema, ToolDefinition, ToolFields};
 pub use usage::{CompletionTokensDetails, PromptTokensDetails, Usage};
@@ -38,6 +43,8 @@ pub enum Finish {
     Length,
     /// It calls tools.
     ToolCalls,
+    /// It has used what it may: joules, dollars or bytes.
+    Budget,
 }
 
 impl Finish {
@@ -47,7 +54,13 @@ impl Finish {
             Finish::Stop => "stop",
             Finish::Length => "length",
             Finish::ToolCalls => "tool_calls",
+            Finish::Budget => "budget",
         }
+    }
+
+    /// Whether the answer broke off.
+    pub fn is_cut(self) -> bool {
+        matches!(self, Finish::Length | Finish::Budget)
     }
 }
 
@@ -59,6 +72,7 @@ impl From<FinishReason> for Finish {
             FinishReason::Length | FinishReason::Deadline | FinishReason::Constraint | FinishReason::NotFinite => {
                 Finish::Length
             }
+            FinishReason::Budget => Finish::Budget,
         }
     }
 }

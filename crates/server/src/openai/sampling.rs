@@ -9,7 +9,7 @@ use whit_engine::{Request, Sampling};
 use whit_model::GenerationDefaults;
 
 use super::fields::integer;
-use super::{ApiError, Fields};
+use super::{ApiError, Budget, Fields};
 
 /// Most stop texts, and bytes of one: every one of them is looked for after every token.
 const MOST_STOPS: usize = 16;
@@ -62,6 +62,9 @@ pub struct SamplingFields {
     /// Who asks: those who wait take turns, and the log names them.
     #[schema(max_length = 512)]
     pub user: Option<String>,
+    /// What it may cost. An extension of OpenAI's completions.
+    #[schema(rename = "whit")]
+    pub budget: Option<Budget>,
 }
 
 /// A text, or several, for the schema.
@@ -96,6 +99,7 @@ impl SamplingFields {
             timeout: fields.number("timeout", 0.001..=86_400.0)?,
             n: fields.count("n", 1..=128)?,
             user: read_user(fields)?,
+            budget: Budget::read(fields)?,
         })
     }
 

@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use whit_meter::Receipt;
+
+use super::ReceiptSchema;
 
 /// Tokens of the prompt (once, however many choices) and of all choices together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Usage {
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
@@ -17,6 +20,10 @@ pub struct Usage {
     /// More about the answer; for models that think.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completion_tokens_details: Option<CompletionTokensDetails>,
+    /// What it cost, unless nothing is metered. An extension of OpenAI's usage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ReceiptSchema>)]
+    pub whit: Option<Receipt>,
 }
 
 /// Where the prompt's tokens came from.

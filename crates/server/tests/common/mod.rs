@@ -96,11 +96,26 @@ impl Server {
 
     /// One that looks for its models elsewhere.
     pub async fn start_with(config: Config, loader: Arc<dyn Loader>) -> Server {
-        let app = App::new(&config, loader).expect("a sound configuration");
+        let server = Server::over(&config, loader);
+        server.load().await;
+        server
+    }
+
+    /// Before it has loaded anything.
+    pub fn without_models(config: &Config) -> Server {
+        Server::over(config, Arc::new(Fixtures))
+    }
+
+    fn over(config: &Config, loader: Arc<dyn Loader>) -> Server {
+        let app = App::new(config, loader).expect("a sound configuration");
         let router = router(app.clone(), &config.cors_origins).expect("sound origins");
-        app.fleet.preload().await.expect("loaded");
-        app.set_ready();
         Server { app, router }
+    }
+
+    /// Loads its models.
+    pub async fn load(&self) {
+        self.app.fleet.preload().await.expect("loaded");
+        self.app.set_ready();
     }
 
     pub async fn send(&self, request: Request<Body>) -> Reply {

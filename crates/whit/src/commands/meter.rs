@@ -17,8 +17,8 @@ use whit_meter::{
 };
 
 use crate::failure::{Ended, bad_input};
-use crate::format::{range, significant};
-use crate::{format, interrupt, say};
+use crate::format::{self, range, significant};
+use crate::{interrupt, say};
 
 /// How long each source is watched to see how fine it is.
 const PROBE_TIME: Duration = Duration::from_millis(200);
@@ -124,7 +124,11 @@ fn tariff(args: &MeterArgs) -> anyhow::Result<Tariff> {
     Ok(tariff)
 }
 
-fn read_tariff(path: &Path) -> anyhow::Result<Tariff> {
+/// `[tariff]` of a file.
+///
+/// # Errors
+/// If it cannot be read, has none, or has a wrong one; with the line.
+pub fn read_tariff(path: &Path) -> anyhow::Result<Tariff> {
     let text = std::fs::read_to_string(path).map_err(|error| bad_input(format!("{}: {error}", path.display())))?;
     let config: Config = toml::from_str(&text).map_err(|error| {
         let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count()) + 1;

@@ -11,6 +11,7 @@ mod run;
 mod serve;
 
 use clap::{Parser, Subcommand};
+pub use meter::read_tariff;
 pub use run::Session;
 
 /// Runs small language models at the limit of the hardware you already have.

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::{Value, json};
 use whit_engine::{Engine, Options, Request, Sampling, Speculation};
+use whit_meter::Receipt;
 use whit_model::template::ChatInput;
 use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
 
@@ -14,6 +15,7 @@ use crate::answer::{Answer, Finish, answer};
 use crate::failure::{Interrupted, bad_input};
 use crate::model_source::{LoadArgs, MODEL_HELP, Model};
 use crate::sampling::SamplingArgs;
+use crate::till::{CostArgs, Till};
 use crate::{chat, say, stats};
 
 /// Positions planned for when `--context` does not say: enough for a long chat, and small beside the weights.
@@ -74,7 +76,7 @@ pub struct RunArgs {
     /// Longest conversation, in tokens; 0 for all the model was trained for [default: 8192, or what the model and the memory allow]
     #[arg(short, long, value_name = "N", help_heading = "Memory and threads")]
     context: Option<usize>,
-    /// Print tokens, times, speeds and peak memory to standard error
+    /// Print tokens, times, speeds, peak memory and what the answer cost to standard error
     #[arg(long, help_heading = "Output")]
     stats: bool,
     /// Print one JSON object when the answer is complete, instead of the text
@@ -90,6 +92,8 @@ pub struct RunArgs {
     sampling: SamplingArgs,
     #[command(flatten)]
     load: LoadArgs,
+    #[command(flatten)]
+    cost: CostArgs,
 }
 
 /// A model in memory and how it is to answer.
@@ -102,6 +106,8 @@ pub struct Session {
     stop: Vec<String>,
     logprobs: Option<usize>,
     stats: bool,
+    /// If somebody wants to know what answers cost.
+    till: Option<Till>,
 }
 
 /// `whit run`.
@@ -144,6 +150,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
         Some(context) => context,
         None => usual_context(&model, args, prompt_ids.as_ref().map_or(0, Vec::len))?,
     };
+    // Before the model: a file of prices that is none need not wait for it.
+    let till = if args.stats || args.json { Till::open(&args.cost)? } else { None };
     let engine = model.load(&Options { speculation: args.speculation.into(), ..args.load.options(Some(context)) })?;
     let mut session = Session {
         tokenizer: model.tokenizer.clone(),
@@ -154,6 +162,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
         stop: args.stop.clone(),
         logprobs: args.logprobs,
         stats: args.stats,
+        till,
     };
     // The engine keeps what it needs of the file.
     drop(model);
@@ -255,7 +264,7 @@ impl Session {
             logprobs: self.logprobs,
             ..Request::new(prompt)
         };
-        answer(&mut self.engine, request, on_text)
+        answer(&mut self.engine, request, self.till.as_mut(), on_text)
     }
 
     fn print_text(&mut self, ids: Vec<u32>) -> anyhow::Result<()> {
@@ -286,6 +295,7 @@ impl Session {
                 guessed_right: usage.guessed_right,
             },
             timings: stats::Timings::of(&answer),
+            receipt: answer.receipt,
             seed: self.sampling.seed,
             prompt_ids: &ids,
             ids: &answer.ids,
@@ -312,6 +322,9 @@ struct AnswerJson<'a> {
     finish_reason: Finish,
     usage: UsageJson,
     timings: stats::Timings,
+    /// What it cost, unless nothing is metered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<Receipt>,
     seed: u64,
     prompt_ids: &'a [u32],
     ids: &'a [u32],

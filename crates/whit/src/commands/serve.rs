@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use whit_engine::{MemoryPlan, Options};
-use whit_server::config::{Config, File, FileModel, ModelConfig, TlsFiles, read_keys};
+use whit_server::config::{
+    ApiKey, Config, File, FileModel, MeterConfig, MeterSource, ModelConfig, TlsFiles, read_keys,
+};
 use whit_server::{Facts, Loader, ServerError, Started};
 
 use crate::failure::bad_input;
@@ -85,6 +87,10 @@ pub struct ServeArgs {
     /// Unload a model that nobody asked for so many seconds [default: only when its memory is needed]
     #[arg(long, value_name = "SECONDS", help_heading = "Memory and threads")]
     idle_unload: Option<u64>,
+    /// Where figures of power come from, for the receipts of answers: auto, off, one that `whit meter` lists, file:PATH or
+    /// command:LINE [default: auto]
+    #[arg(long, value_name = "SOURCE")]
+    meter: Option<MeterSource>,
     /// How to write what happens to standard error, a line each
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log: Log,
@@ -97,9 +103,11 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let config = config(args)?;
     let loader = Hub::default();
     if args.check {
-        for (name, facts) in whit_server::check(&config, &loader)? {
+        let (models, meter) = whit_server::check(&config, &loader)?;
+        for (name, facts) in models {
             anstream::println!("{}", model_line(&name, &facts));
         }
+        anstream::println!("{meter}");
         return Ok(());
     }
     log_to_stderr(args.log);
@@ -134,7 +142,7 @@ fn config(args: &ServeArgs) -> anyhow::Result<Config> {
         model(FileModel { source, name, ..FileModel::default() }, true)
     });
     let models = named.chain(file.model.iter().map(|entry| model(entry.clone(), false))).collect::<Result<_, _>>()?;
-    let mut api_keys = args.api_key.clone();
+    let mut api_keys: Vec<ApiKey> = args.api_key.iter().map(|key| key.as_str().into()).collect();
     for path in args.api_key_file.iter().chain(&file.api_key_file) {
         api_keys.extend(read_keys(path)?);
     }
@@ -149,12 +157,16 @@ fn config(args: &ServeArgs) -> anyhow::Result<Config> {
         host: args.host.or(file.host).unwrap_or(usual.host),
         port: args.port.or(file.port).unwrap_or(usual.port),
         api_keys,
+        key_limits: file.key,
         allow_anonymous: args.allow_anonymous || file.allow_anonymous,
         cors_origins,
         tls,
         memory: args.load.memory.or(file.memory),
         idle_unload: args.idle_unload.map(Duration::from_secs).or(file.idle_unload),
         limits: file.limits,
+        meter: MeterConfig { source: args.meter.clone().unwrap_or(file.meter.source), ..file.meter },
+        tariff: file.tariff,
+        guarantee: file.guarantee,
     })
 }
 
@@ -243,6 +255,7 @@ fn say_started(config: &Config, started: &Started) {
     };
     let url = format!("{scheme}://{}", started.address);
     anstream::println!("listening at {url}, {who}");
+    anstream::println!("{}", started.meter);
     let Some((name, facts)) = started.models.first() else { return };
     let (path, body) = match facts {
         Some(facts) if !facts.can_chat => {

@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
-use whit_engine::{Constraint, Constraints, Engine, Event, Grammar, Options, Request, Sampling, Speculation};
+use whit_engine::{
+    ArbitrarySequences, Constraint, Constraints, Engine, Event, Grammar, Options, Request, Sampling, Speculation,
+};
 use whit_kernels::Team;
+use whit_meter::{Choice, Energy, Meter, Roots, Tier, open};
 
 use super::{Spread, percentile, read_bandwidth};
 use crate::failure::bad_input;
-use crate::format::{bytes, figures};
+use crate::format::{bytes, figures, range, significant};
 use crate::model_source::{LoadArgs, MODEL_HELP, Model};
 use crate::process;
 use crate::progress::Progress;
@@ -22,7 +25,8 @@ The context is filled to --depth. Each repetition times the prefill of --prompt 
 single decode steps; one repetition before the first is not counted. More decode steps follow until there \
 are --steps of them, for the spread of their times: a person waits for the slow ones. Decoding is bound by memory: each token \
 reads all weights it uses and its sequence's KV cache once. 'bytes per token' is that sum, and its share of \
-the bandwidth is (bytes per token x median decode speed) / (read bandwidth measured in the same run). With --schema, \
+the bandwidth is (bytes per token x median decode speed) / (read bandwidth measured in the same run). 'energy' is all that the \
+machine used while it decoded, over the tokens, by the source that `whit meter` would choose. With --schema, \
 answers at temperature 1 are timed as well, in turns with and without it, --generate tokens each time; one that ends \
 is followed by another.
 
@@ -74,6 +78,8 @@ struct Report {
     bytes_per_token: u64,
     read_bandwidth_gb_per_second: f64,
     share_of_bandwidth: f64,
+    /// Of decoding, with what the machine takes beside it; `null` without a source of power figures.
+    joules_per_token: Option<PerToken>,
     resident_bytes: u64,
     threads: usize,
     isa: &'static str,
@@ -85,6 +91,50 @@ struct Report {
     architecture: String,
     parameters: u64,
     weights_bytes: u64,
+}
+
+/// Energy over tokens.
+#[derive(Serialize)]
+struct PerToken {
+    joules: f64,
+    joules_low: f64,
+    joules_high: f64,
+    tier: Tier,
+}
+
+/// What decoding used so far.
+struct Decoding {
+    meter: Option<Meter>,
+    energy: Energy,
+    tier: Option<Tier>,
+    tokens: usize,
+}
+
+impl Decoding {
+    /// As [`Engine::time_decode`], and counts what it uses.
+    fn time(
+        &mut self,
+        engine: &mut Engine,
+        sequences: &ArbitrarySequences,
+        args: &ModelArgs,
+        steps: usize,
+    ) -> anyhow::Result<Vec<f64>> {
+        let before = self.meter.as_ref().map(Meter::total_now);
+        let seconds = engine.time_decode(sequences, steps)?;
+        if let Some((meter, before)) = self.meter.as_ref().zip(before) {
+            let used = before.until(&meter.total_now());
+            self.energy += used.energy;
+            self.tier = self.tier.max(Some(used.tier));
+            self.tokens += args.batch * steps;
+        }
+        Ok(seconds)
+    }
+
+    fn per_token(&self) -> Option<PerToken> {
+        let [joules_low, joules, joules_high] = [self.energy.low, self.energy.joules, self.energy.high]
+            .map(|joules| joules.as_f64() / self.tokens.max(1) as f64);
+        Some(PerToken { joules, joules_low, joules_high, tier: self.tier? })
+    }
 }
 
 /// Percentiles.
@@ -148,9 +198,12 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
     bar.set(0, args.repetitions as u64 + 1);
     let sequences = engine.arbitrary_sequences(args.batch, args.depth, args.prompt.max(args.generate))?;
     let (mut prefill, mut decode, mut steps) = (vec![], vec![], vec![]);
+    let source = open(&Choice::Auto, &Roots::of_this_machine()).ok();
+    let meter = source.and_then(|source| Meter::start(source).ok());
+    let mut decoding = Decoding { meter, energy: Energy::ZERO, tier: None, tokens: 0 };
     for repetition in 0..=args.repetitions {
         let seconds = engine.time_prefill(&sequences, args.prompt)?;
-        let times = engine.time_decode(&sequences, args.generate)?;
+        let times = decoding.time(&mut engine, &sequences, args, args.generate)?;
         bar.set(repetition as u64 + 1, args.repetitions as u64 + 1);
         // The first brings pages and clocks up.
         if repetition > 0 {
@@ -164,7 +217,7 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
     let mut bar = Progress::steps("Timing steps");
     let start = Instant::now();
     while steps.len() < wanted && (args.steps.is_some() || start.elapsed() < SPREAD_TIME) {
-        steps.extend(engine.time_decode(&sequences, args.generate.min(wanted - steps.len()))?);
+        steps.extend(decoding.time(&mut engine, &sequences, args, args.generate.min(wanted - steps.len()))?);
         bar.set(steps.len() as u64, wanted as u64);
     }
     drop(bar);
@@ -189,6 +242,7 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
         answers,
         bytes_per_token,
         read_bandwidth_gb_per_second: bandwidth / 1e9,
+        joules_per_token: decoding.per_token(),
         share_of_bandwidth: bytes_per_token as f64 * decode.median / bandwidth,
         resident_bytes,
         threads,
@@ -299,13 +353,18 @@ fn table(report: &Report) -> String {
             ratio.max,
         )
     });
+    let energy = report.joules_per_token.as_ref().map_or(String::new(), |per_token| {
+        let PerToken { joules, joules_low, joules_high, tier } = per_token;
+        let sure = range(*joules_low, *joules_high);
+        format!("energy     {:>8} J per token decoded   ({sure}, {})\n", significant(*joules), tier.name())
+    });
     format!(
         "\
 prefill    {}   {} tokens, batch of {}, after {}
 decode     {}   {} tokens, batch of {}, after {}
 step       {:>8} ms p50, {} ms p99 ({:.2} times as long), {} steps
 reads      {:>8} per token, {} GB/s of {} GB/s ({:.0} %)
-{answers}resident   {}
+{energy}{answers}resident   {}
 threads    {} ({})
 ",
         rate(&report.prefill_tokens_per_second),

@@ -12,7 +12,7 @@ use whit_bench::{
 };
 
 use crate::failure::bad_input;
-use crate::format::{duration, figures};
+use crate::format::{duration, figures, range, significant};
 use crate::progress::Progress;
 
 /// The value of `--compare-alone` when no other server is named.
@@ -201,12 +201,16 @@ fn table(output: &Output) -> String {
     let Output { report, .. } = output;
     let seconds = |seconds: f64| duration(Duration::from_secs_f64(seconds));
     let tokens = |tokens: usize, per_second: f64| format!("{tokens} tokens, {} tokens/s", figures(per_second));
+    let energy = report.joules_per_output_token.as_ref().map_or(String::new(), |cost| {
+        let sure = range(cost.joules_low, cost.joules_high);
+        format!("energy        {} J per token of output   ({sure}, {})\n", significant(cost.joules), cost.tier)
+    });
     let mut text = format!(
         "\
 requests      {}, {} failed, up to {} at a time, in {}
 output        {}
 prompts       {}, {} of them cached
-                     p50         p90         p99         max
+{energy}                     p50         p90         p99         max
 ",
         report.requests,
         report.failed,

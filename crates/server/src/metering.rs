@@ -1,0 +1,307 @@
+//! What is counted of energy and its price: one meter for the whole server, and the books of all that is at work.
+//!
+//! Whatever works has a [`Hand`] in the books: each model's thread, and each model that is being loaded. Energy is shared among
+//! the accounts of calls by the work that was done for them; what was used while no hand was at work is idle, once, however many models
+//! there are.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use whit_engine::SequenceWork;
+use whit_meter::{
+    Account as Used, Balance, Books, Choice, Closed, Cost, Energy, Guarantee, Idle, Item, Joules, Machine, Meter,
+    Phase, Promise, Roots, Share, Status, Tariff, Tier, Transition, Verdict, Work, hour_of_day, open,
+};
+
+use crate::ServerError;
+use crate::config::{Config, MeterSource};
+use crate::metrics::Metrics;
+
+/// The meter of a server, and all that hangs on it.
+pub struct Metering {
+    meter: Arc<Meter>,
+    books: Mutex<Books>,
+    idle_is: Idle,
+    /// Idle energy that the counters have.
+    idle_told: Mutex<Share>,
+    tariff: Tariff,
+    guarantee: Option<Mutex<Guarantee>>,
+    /// By model: what it took of late to read a token of a prompt.
+    reading: Mutex<HashMap<String, Amount>>,
+    metrics: Arc<Metrics>,
+    /// Names hands and accounts.
+    next: AtomicU64,
+}
+
+/// Energy and machine time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Amount {
+    /// Energy.
+    pub joules: f64,
+    /// Time of the whole machine, in seconds.
+    pub seconds: f64,
+}
+
+impl Amount {
+    fn of(share: Share) -> Amount {
+        Amount { joules: share.energy.joules.as_f64(), seconds: share.machine_micros as f64 * 1e-6 }
+    }
+
+    fn times(self, factor: f64) -> Amount {
+        Amount { joules: self.joules * factor, seconds: self.seconds * factor }
+    }
+}
+
+/// Opens the source that is wanted; none if nothing is to be metered, or if none was named and there is none.
+///
+/// # Errors
+/// If the one that was named is not to be had, with the mend; or if there is none and something was promised or limited.
+fn meter(config: &Config) -> Result<Option<Meter>, ServerError> {
+    let MeterSource::On(choice) = &config.meter.source else { return Ok(None) };
+    let wrong = |why: String| ServerError::Config(format!("the meter: {why}"));
+    match open(choice, &Roots::of_this_machine()) {
+        Ok(source) => Meter::start(source).map(Some).map_err(|error| wrong(error.to_string())),
+        Err(_) if *choice == Choice::Auto && !config.needs_meter() => Ok(None),
+        Err(why) => Err(wrong(why.to_string())),
+    }
+}
+
+/// `metering with powercap (counter): package-0, dram (intel-rapl)`.
+fn line_of(meter: Option<&Meter>) -> String {
+    match meter {
+        Some(meter) => format!("metering with {} ({}): {}", meter.name(), meter.total().tier.name(), meter.detail()),
+        None => "metering nothing".into(),
+    }
+}
+
+/// What a server of this configuration would meter with, in a line.
+///
+/// # Errors
+/// As [`Metering::open`].
+pub fn check(config: &Config) -> Result<String, ServerError> {
+    Ok(line_of(meter(config)?.as_ref()))
+}
+
+/// What a server meters with, in a line.
+pub fn line(metering: Option<&Metering>) -> String {
+    line_of(metering.map(|metering| &*metering.meter))
+}
+
+impl Metering {
+    /// Opens the meter and the books; `None` if nothing is to be metered.
+    ///
+    /// # Errors
+    /// If the source that was named is not to be had; or if there is none and something was promised or limited.
+    pub fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Option<Arc<Metering>>, ServerError> {
+        let Some(meter) = meter(config)? else { return Ok(None) };
+        let meter = Arc::new(meter);
+        let books = Books::open(meter.clone(), Balance::default(), config.meter.idle);
+        let guarantee = config.guarantee.map(|promise| Mutex::new(Guarantee::new(promise)));
+        if guarantee.is_some() {
+            metrics.verdict(Verdict::default());
+        }
+        Ok(Some(Arc::new(Metering {
+            meter,
+            books: Mutex::new(books),
+            idle_is: config.meter.idle,
+            idle_told: Mutex::default(),
+            tariff: config.tariff.clone(),
+            guarantee,
+            reading: Mutex::default(),
+            metrics,
+            next: AtomicU64::new(0),
+        })))
+    }
+
+    /// What energy and the machine cost.
+    pub fn tariff(&self) -> &Tariff {
+        &self.tariff
+    }
+
+    /// A name for an account or a hand that no other has.
+    pub fn name(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A hand in the books.
+    pub fn hand(self: &Arc<Self>) -> Hand {
+        Hand { metering: self.clone(), id: self.name(), items: vec![] }
+    }
+
+    /// What is known of the cost of a model's load until it is dropped.
+    pub fn load(self: &Arc<Self>, model: &str) -> Loading {
+        let mut hand = self.hand();
+        hand.begin();
+        Loading { account: self.name(), hand, model: model.to_owned(), done: 0 }
+    }
+
+    /// What an account has used so far, as of a moment ago.
+    pub fn so_far(&self, account: u64) -> Amount {
+        Amount::of(lock(&self.books).so_far(account).total())
+    }
+
+    /// What an amount costs in dollars, now; `None` if nothing has a price.
+    pub fn dollars(&self, amount: Amount) -> Option<f64> {
+        let joules = Joules::from_f64(amount.joules);
+        self.tariff.cost(joules, amount.seconds, hour_of_day(SystemTime::now())).dollars
+    }
+
+    /// What it takes to read so many tokens of a prompt, as it was of late; `None` if that is not known.
+    pub fn predict(&self, model: &str, prompt_tokens: usize) -> Option<Amount> {
+        lock(&self.reading).get(model).map(|token| token.times(prompt_tokens as f64))
+    }
+
+    /// Closes an account of `model`, and counts it.
+    pub fn close(&self, account: u64, model: &str) -> Closed {
+        let closed = lock(&self.books).finish(account);
+        let Used { load, prefill, decode } = closed.account;
+        for (phase, share) in [("load", load), ("prefill", prefill), ("decode", decode)] {
+            self.count(model, phase, closed.tier, share, self.cost(share).dollars);
+        }
+        for remark in self.meter.remarks() {
+            tracing::warn!(source = self.meter.name(), "{remark}");
+        }
+        closed
+    }
+
+    /// Learns what it takes to read a prompt's token, from so many that were read.
+    pub fn learn(&self, model: &str, prefill: Share, tokens: usize) {
+        if tokens > 0 {
+            let new = Amount::of(prefill).times(1.0 / tokens as f64);
+            let mut reading = lock(&self.reading);
+            let token = reading.entry(model.to_owned()).or_insert(new);
+            *token = Amount {
+                joules: token.joules * 0.875 + new.joules * 0.125,
+                seconds: token.seconds * 0.875 + new.seconds * 0.125,
+            };
+        }
+    }
+
+    /// Holds a call to what was promised, if something was: it has made so many tokens with so much energy.
+    pub fn observe(&self, energy: Energy, tokens: usize, tier: Tier) {
+        if let Some(guarantee) = &self.guarantee {
+            let change = lock(guarantee).observe(Instant::now(), energy, tokens as u64, tier);
+            self.tell(change);
+        }
+    }
+
+    /// What is promised and how it stands, if something is.
+    pub fn guarantee(&self) -> Option<(Promise, Status)> {
+        let guarantee = self.guarantee.as_ref()?;
+        let (change, promise, status) = {
+            let mut guarantee = lock(guarantee);
+            (guarantee.look(Instant::now()), guarantee.promise(), guarantee.status())
+        };
+        self.tell(change);
+        Some((promise, status))
+    }
+
+    /// Brings what grows by itself up to date, before somebody looks at the counters.
+    pub fn refresh(&self) {
+        self.guarantee();
+        let idle = lock(&self.books).idle();
+        // Shared, it is counted with the work that pays for it.
+        if self.idle_is == Idle::Separate {
+            let mut told = lock(&self.idle_told);
+            let new = Share {
+                energy: idle.energy.since(told.energy),
+                machine_micros: idle.machine_micros - told.machine_micros,
+            };
+            // What an owned machine cost while it was idle is in the price of its busy seconds.
+            let paid = match self.tariff.machine {
+                Some(Machine::Owned { .. }) => Share { machine_micros: 0, ..new },
+                _ => new,
+            };
+            self.count("", "idle", self.meter.total().tier, new, self.cost(paid).dollars);
+            *told = idle;
+        }
+    }
+
+    fn cost(&self, share: Share) -> Cost {
+        let Amount { seconds, .. } = Amount::of(share);
+        self.tariff.cost(share.energy.joules, seconds, hour_of_day(SystemTime::now()))
+    }
+
+    fn count(&self, model: &str, phase: &'static str, tier: Tier, share: Share, dollars: Option<f64>) {
+        if share != Share::default() {
+            self.metrics.used(model, phase, tier.name(), share.energy.joules.as_f64(), dollars);
+        }
+    }
+
+    fn tell(&self, change: Option<Transition>) {
+        let Some(Transition { from, status }) = change else { return };
+        self.metrics.verdict(status.verdict);
+        let (from, to) = (from.name(), status.verdict.name());
+        let Status { requests, over, modelled, .. } = status;
+        tracing::info!(from, to, requests, over, modelled, "the guarantee on joules a token is {to}");
+    }
+}
+
+/// Somebody who does work, as the books know it. Dropped in the middle of a step, it is at work no more.
+pub struct Hand {
+    metering: Arc<Metering>,
+    id: u64,
+    /// Kept from step to step.
+    items: Vec<Item>,
+}
+
+impl Hand {
+    /// A step begins.
+    pub fn begin(&mut self) {
+        lock(&self.metering.books).begin(self.id);
+    }
+
+    /// A step has ended, in which a model did this.
+    pub fn did(&mut self, works: &[SequenceWork]) {
+        self.items.clear();
+        self.items.extend(works.iter().map(|work| Item {
+            owner: work.account,
+            phase: if work.is_prefill { Phase::Prefill } else { Phase::Decode },
+            work: Work { bytes: work.bytes, operations: work.operations },
+        }));
+        lock(&self.metering.books).did(self.id, &self.items);
+    }
+}
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        lock(&self.metering.books).did(self.id, &[]);
+    }
+}
+
+/// A model that is being loaded; its account is closed when this is dropped.
+pub struct Loading {
+    hand: Hand,
+    account: u64,
+    model: String,
+    done: u64,
+}
+
+impl Loading {
+    /// So many bytes of its weights are in memory.
+    pub fn progress(&mut self, done: u64) {
+        self.did(done.saturating_sub(self.done));
+        self.done = done;
+        self.hand.begin();
+    }
+
+    fn did(&mut self, bytes: u64) {
+        let item = Item { owner: self.account, phase: Phase::Load, work: Work { bytes, operations: 0 } };
+        lock(&self.hand.metering.books).did(self.hand.id, &[item]);
+    }
+}
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        // What comes after the last weights is its too.
+        self.did(1);
+        self.hand.metering.close(self.account, &self.model);
+    }
+}
+
+/// Nothing panics while it holds one of these locks, or leaves it half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
