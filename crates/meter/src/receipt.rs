@@ -132,7 +132,7 @@ mod tests {
         let close = |a: Option<f64>, b: f64| (a.expect("known") - b).abs() < 1e-12;
         assert!(close(receipt.dollars, 0.001) && close(receipt.grams_co2e, 7.0 / 3.6e6 * 360.0));
         assert!(close(receipt.prefill.dollars, 0.00025) && close(receipt.decode.dollars, 0.00075));
-        let json = serde_json::to_value(&receipt).unwrap();
+        let json = serde_json::to_value(receipt).unwrap();
         let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
         let expected = [
             "joules",

@@ -78,7 +78,7 @@ pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result
     }
     data.sort_by_key(|embedding| embedding.index);
     let Usage { prompt_tokens, whit, .. } = run.complete();
-    let usage = EmbeddingUsage { prompt_tokens, total_tokens: prompt_tokens, whit: whit.clone() };
+    let usage = EmbeddingUsage { prompt_tokens, total_tokens: prompt_tokens, whit };
     // Many vectors are many megabytes of JSON.
     let bytes = data.len() * dimensions.unwrap_or(width) * size_of::<f32>();
     let answer = EmbeddingResponse { object: "list", data, model, usage };
