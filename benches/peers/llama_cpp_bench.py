@@ -13,6 +13,7 @@ Python is not held against llama.cpp: time and memory count from where the libra
 import argparse
 import ctypes
 import json
+import os
 import statistics
 import sys
 import time
@@ -95,15 +96,32 @@ class Sequences:
 
     def prefill(self, first, count):
         """Seconds to read `count` tokens into every sequence, from position `first` on."""
-        seconds = 0.0
-        for sequence in range(self.batch):
-            for begin in range(first, first + count, UBATCH):
-                end = min(begin + UBATCH, first + count)
-                last = first + count - 1
-                seconds += timed(
-                    self.context, [(self.token(sequence, p), p, sequence, p == last) for p in range(begin, end)]
-                )
+        return sum(self.read(sequence, first, count) for sequence in range(self.batch))
+
+    def read(self, sequence, first, count):
+        seconds, last = 0.0, first + count - 1
+        for begin in range(first, first + count, UBATCH):
+            end = min(begin + UBATCH, first + count)
+            rows = [(self.token(sequence, p), p, sequence, p == last) for p in range(begin, end)]
+            seconds += timed(self.context, rows)
         return seconds
+
+    def fill(self, kept):
+        """Every sequence comes to its depth: by reading, or out of the cache that an earlier run left in a file."""
+        for sequence in range(self.batch):
+            file = f"{kept}.{sequence}".encode()
+            tokens = (llama.llama_token * self.depth)(*(self.token(sequence, p) for p in range(self.depth)))
+            if kept and os.path.exists(file):
+                count = ctypes.c_size_t()
+                loaded = llama.llama_state_seq_load_file(
+                    self.context, file, sequence, tokens, self.depth, ctypes.byref(count)
+                )
+                if not loaded or count.value != self.depth:
+                    fail(f"llama.cpp cannot load {file.decode()}: remove it")
+            else:
+                self.read(sequence, 0, self.depth)
+                if kept and not llama.llama_state_seq_save_file(self.context, file, sequence, tokens, self.depth):
+                    fail(f"llama.cpp cannot write {file.decode()}")
 
     def decode(self, first, count):
         """Seconds of `count` steps that each add a token to every sequence."""
@@ -122,7 +140,8 @@ class Sequences:
 
 def speed(args, baseline):
     sequences = Sequences(open_model(args.model), args)
-    sequences.prefill(0, args.depth)
+    if args.depth:
+        sequences.fill(args.kept)
     prefill, decode = [], []
     for repetition in range(args.repetitions + 1):
         prefill_seconds = sequences.prefill(args.depth, args.prompt)
@@ -164,6 +183,7 @@ def main():
     parser.add_argument("--generate", type=int, default=64)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--depth", type=int, default=0)
+    parser.add_argument("--kept", metavar="PATH", help="where the caches of --depth are kept for later runs")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--text", default="Once upon a time")
     parser.add_argument("--context", type=int, default=512)

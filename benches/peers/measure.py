@@ -134,6 +134,7 @@ class LlamaCpp:
 
     def __init__(self, python: Path, threads: int):
         self.python, self.threads = python, threads
+        self.caches = own_folder() / f"llama-caches-{self.version()}"  # of sequences at depth
         self.flash: dict[str, dict[str, str]] = {}  # by model and run, then by measure
         self.found: tuple[str, dict[str, str]] = ("", {})
 
@@ -164,6 +165,9 @@ class LlamaCpp:
         else:
             command += ["speed", model.path, "--prompt", run.prompt, "--generate", run.generate, "--batch", run.batch]
             command += ["--depth", run.depth, "--repetitions", run.repetitions]
+            if run.depth:
+                self.caches.mkdir(parents=True, exist_ok=True)
+                command += ["--kept", self.caches / f"{model.path.stem}-{run.depth}-flash-{flash}"]
         command += ["--threads", self.threads, "--flash", flash]
         lines = call([*map(str, command)], "llama.cpp fails").splitlines()
         return {line["measure"]: line["value"] for line in (json_of(line, "llama.cpp") for line in lines)}
