@@ -1,6 +1,6 @@
 //! One request to a server, streamed, with the times at which its answer came.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,8 @@ pub struct Target {
     /// One of [`GOING_ON`].
     going_on: &'static [&'static str],
     agent: Agent,
+    /// Makes a connection for every request.
+    unpooled: Agent,
 }
 
 /// What came back.
@@ -106,21 +108,25 @@ impl Target {
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
             return Err(wrong());
         }
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            .user_agent(concat!("whit-bench/", env!("CARGO_PKG_VERSION")))
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_global(Some(server.timeout))
-            .max_idle_age(IDLE_AGE)
-            .max_idle_connections(IDLE_CONNECTIONS)
-            .max_idle_connections_per_host(IDLE_CONNECTIONS);
-        if is_loopback(host) {
-            // No proxy of the environment is between this machine and itself.
-            config = config.proxy(None);
-        }
+        let agent = |kept: usize| -> Agent {
+            let mut config = Agent::config_builder()
+                .http_status_as_error(false)
+                .user_agent(concat!("whit-bench/", env!("CARGO_PKG_VERSION")))
+                .timeout_connect(Some(CONNECT_TIMEOUT))
+                .timeout_global(Some(server.timeout))
+                .max_idle_age(IDLE_AGE)
+                .max_idle_connections(kept)
+                .max_idle_connections_per_host(kept);
+            if is_loopback(host) {
+                // No proxy of the environment is between this machine and itself.
+                config = config.proxy(None);
+            }
+            config.build().into()
+        };
+        let (agent, unpooled) = (agent(IDLE_CONNECTIONS), agent(0));
         let base = if url.ends_with("/v1") { url } else { format!("{url}/v1") };
         let model = server.model.clone().unwrap_or_default();
-        let mut target = Target { server, base, model, going_on: &[], agent: config.build().into() };
+        let mut target = Target { server, base, model, going_on: &[], agent, unpooled };
         let failed = |source| BenchError::Server { url: target.server.url.clone(), source };
         if target.server.model.is_none() {
             target.model = target.first_model().map_err(failed)?;
@@ -180,7 +186,7 @@ impl Target {
         }
         let whole = start.elapsed();
         // The rest, so that the connection can be used again.
-        let _ = std::io::copy(&mut reader, &mut std::io::sink());
+        let _ = io::copy(&mut reader, &mut io::sink());
         stream.answer(whole, tokens)
     }
 
@@ -205,8 +211,15 @@ impl Target {
             Endpoint::Completions => "completions",
             Endpoint::Chat => "chat/completions",
         };
-        let request = self.with_key(self.agent.post(format!("{}/{path}", self.base)));
-        let response = request.content_type("application/json").send(body.to_string());
+        let ask = |agent: &Agent| {
+            let request = self.with_key(agent.post(format!("{}/{path}", self.base)));
+            request.content_type("application/json").send(body.to_string())
+        };
+        let response = match ask(&self.agent) {
+            // It may have closed the connection just when it was used again, and not have seen the request.
+            Err(ureq::Error::Io(error)) if is_closed(&error) => ask(&self.unpooled),
+            response => response,
+        };
         self.accepted(response)
     }
 
@@ -338,6 +351,12 @@ fn count(value: &Value) -> Option<usize> {
 fn one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ").chars().take(300).collect()
+}
+
+/// Whether a connection was closed from the other side before anything came.
+fn is_closed(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
 fn is_loopback(host: &str) -> bool {

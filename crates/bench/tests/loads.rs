@@ -134,6 +134,16 @@ fn errors_are_told_apart_and_the_others_are_answered() {
 }
 
 #[test]
+fn a_server_may_close_a_connection_that_is_used_again() {
+    let url = server(|question| match question.earlier {
+        0 => openai(question, NOW, words),
+        _ => Reply::Closed,
+    });
+    let report = report(&url, &closed(4, 20));
+    assert_eq!((report.requests, report.failed), (20, 0), "{:?}", report.errors);
+}
+
+#[test]
 fn an_answer_that_does_not_come_is_an_error_in_time() {
     let url = server(|question| match question.body["stream"] == true {
         true => openai(question, &[ms(20_000)], words),

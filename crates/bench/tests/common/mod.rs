@@ -17,6 +17,8 @@ pub struct Question {
     pub body: Value,
     /// Requests under way beside it.
     pub others: usize,
+    /// Requests that came over the same connection before it.
+    pub earlier: usize,
 }
 
 /// What it answers.
@@ -26,6 +28,8 @@ pub enum Reply {
     Events(Vec<(Duration, String)>),
     /// Events, and then the connection is closed in the middle of the stream.
     Cut(Vec<(Duration, String)>),
+    /// Nothing: the connection is closed.
+    Closed,
 }
 
 /// Starts a server; where it is.
@@ -56,7 +60,10 @@ pub fn named(url: &str) -> Server {
 fn converse(stream: &TcpStream, answer: &dyn Fn(&Question) -> Reply, under_way: &AtomicUsize) {
     stream.set_nodelay(true).expect("set");
     let mut reader = BufReader::new(stream);
+    let mut earlier = 0;
     while let Some(mut question) = read(&mut reader) {
+        question.earlier = earlier;
+        earlier += 1;
         question.others = under_way.fetch_add(1, Ordering::SeqCst);
         let reply = answer(&question);
         let is_whole = write(stream, reply);
@@ -84,7 +91,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Question> {
     let mut body = vec![0; header("content-length").map_or(0, |length| length.parse().expect("a number"))];
     reader.read_exact(&mut body).ok()?;
     let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("JSON") };
-    Some(Question { path, authorization: header("authorization"), body, others: 0 })
+    Some(Question { path, authorization: header("authorization"), body, others: 0, earlier: 0 })
 }
 
 /// Whether the connection can be used again. A client may go away at any time.
@@ -94,6 +101,7 @@ fn write(mut stream: &TcpStream, reply: Reply) -> bool {
             let body = body.to_string();
             return write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}", body.len()).is_ok();
         }
+        Reply::Closed => return false,
         Reply::Events(events) => (events, true),
         Reply::Cut(events) => (events, false),
     };
