@@ -361,7 +361,9 @@ fn answers_under_a_thousand_real_schemas_are_json() {
                 }
             }
         }
-        println!("{name} weights: {complete} are JSON, {beyond_f64} of them with a number beyond f64; {cut} were cut at 900 tokens, given up: {given_up:?}");
+        println!(
+            "{name} weights: {complete} are JSON, {beyond_f64} of them with a number beyond f64; {cut} were cut at 900 tokens, given up: {given_up:?}"
+        );
         assert_eq!(complete + cut, 1000, "given up: {given_up:?}");
         assert!(complete > 500, "{complete}");
     }
