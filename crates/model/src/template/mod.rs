@@ -13,6 +13,7 @@ mod program;
 mod source;
 mod text;
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,21 +23,30 @@ use serde_json::{Map, Value};
 
 use self::environment::{Clock, Raised};
 pub use self::literals::Literals;
+use self::program::Program;
 use crate::{Checkpoint, ModelError};
 
 /// A compiled chat template.
 pub struct ChatTemplate {
     /// Where it came from, for messages.
     path: PathBuf,
-    /// Sources, known to compile. Compiling them again takes a fraction of a millisecond, and borrows from them.
-    default: String,
-    tool_use: Option<String>,
+    default: Compiled,
+    tool_use: Option<Compiled>,
     /// `bos_token`, `eos_token`, ...
     tokens: Map<String, Value>,
     environment: Environment<'static>,
     literals: Literals,
     clock: Clock,
 }
+
+self_cell::self_cell!(
+    /// A template's source, and its instructions, which borrow from it.
+    struct Compiled {
+        owner: String,
+        #[covariant]
+        dependent: Program,
+    }
+);
 
 /// What a template is rendered with.
 #[derive(Clone, Debug, Default)]
@@ -78,10 +88,8 @@ impl ChatTemplate {
     fn compile(sources: source::Sources) -> Result<ChatTemplate, ModelError> {
         let plain = |source: &str| {
             let plain = program::plain_source(source).into_owned();
-            match on_large_stack(|| program::compile(&plain).map(|_| ()).map_err(|error| describe(&error))) {
-                Ok(Ok(())) => Ok(plain),
-                Ok(Err(problem)) | Err(problem) => Err(ModelError::malformed(&sources.path, "template", problem)),
-            }
+            let compile = || Compiled::try_new(plain, |source| program::compile(source));
+            on_large_stack(compile).map_err(|problem| ModelError::malformed(&sources.path, "template", problem))
         };
         let clock: Clock = Arc::new(jiff::Zoned::now);
         Ok(ChatTemplate {
@@ -97,12 +105,12 @@ impl ChatTemplate {
 
     /// Whether `text` stands in the template: a control word that its model was trained with.
     pub fn mentions(&self, text: &str) -> bool {
-        self.default.contains(text) || self.tool_use.as_ref().is_some_and(|source| source.contains(text))
+        [Some(&self.default), self.tool_use.as_ref()].into_iter().flatten().any(|it| it.borrow_owner().contains(text))
     }
 
     /// The text of the template that writes conversations with tools.
     pub fn tool_source(&self) -> &str {
-        self.tool_use.as_ref().unwrap_or(&self.default)
+        self.tool_use.as_ref().unwrap_or(&self.default).borrow_owner()
     }
 
     /// Prints values that are not strings as `literals` has it, instead of as Python does.
@@ -125,16 +133,15 @@ impl ChatTemplate {
     /// What the template raised (`raise_exception`) or stumbled over, with its line; or that it takes more time or memory than
     /// a chat template may.
     pub fn render(&self, input: &ChatInput) -> Result<String, ModelError> {
-        let source = match (&input.tools, &self.tool_use) {
+        let compiled = match (&input.tools, &self.tool_use) {
             (Some(_), Some(tool_use)) => tool_use,
             _ => &self.default,
         };
-        let rendered = on_large_stack(|| self.run(source, input).map_err(|error| describe(&error)));
-        rendered.and_then(|rendered| rendered).map_err(|problem| ModelError::malformed(&self.path, "template", problem))
+        let rendered = on_large_stack(|| self.run(compiled.borrow_dependent(), input));
+        rendered.map_err(|problem| ModelError::malformed(&self.path, "template", problem))
     }
 
-    fn run(&self, source: &str, input: &ChatInput) -> Result<String, minijinja::Error> {
-        let program = program::compile(source)?;
+    fn run(&self, program: &Program<'_>, input: &ChatInput) -> Result<String, minijinja::Error> {
         let (context, bytes) = self.context(input);
         budget::with_budget(bytes, || {
             let mut text = String::new();
@@ -168,7 +175,10 @@ impl ChatTemplate {
 
 impl std::fmt::Debug for ChatTemplate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChatTemplate").field("path", &self.path).field("source", &self.default).finish_non_exhaustive()
+        f.debug_struct("ChatTemplate")
+            .field("path", &self.path)
+            .field("source", self.default.borrow_owner())
+            .finish_non_exhaustive()
     }
 }
 
@@ -195,16 +205,16 @@ fn convert(value: &Value, bytes: &mut usize) -> minijinja::Value {
     }
 }
 
-/// Runs `work` where there is room for the deepest tree that [`program`] lets through.
-fn on_large_stack<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R, String> {
+/// Runs `work` where there is room for the deepest tree that [`program`] lets through. What goes wrong is a sentence.
+///
+/// Not on a thread: that takes longer than most conversations do.
+fn on_large_stack<R>(work: impl FnOnce() -> Result<R, minijinja::Error>) -> Result<R, String> {
     const STACK_BYTES: usize = 32 << 20;
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("chat template".into()).stack_size(STACK_BYTES);
-        match thread.spawn_scoped(scope, work) {
-            Ok(running) => running.join().map_err(|_| "the template engine failed; please report this template".into()),
-            Err(error) => Err(format!("no thread can be started to render it ({error})")),
-        }
-    })
+    // Unwind safe: of what `work` may leave half done, only the budget outlives it, and each rendering begins a new one.
+    match std::panic::catch_unwind(AssertUnwindSafe(|| stacker::grow(STACK_BYTES, work))) {
+        Ok(done) => done.map_err(|error| describe(&error)),
+        Err(_) => Err("the template engine failed; please report this template".into()),
+    }
 }
 
 /// What went wrong, in a sentence with the line.

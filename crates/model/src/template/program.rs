@@ -245,9 +245,9 @@ mod tests {
     fn the_longest_chain_that_compiles_does_not_overflow_the_stack() {
         let compiled = super::super::on_large_stack(|| {
             let chain = format!("{{{{ x{} }}}}", "+x".repeat(MAX_TAG_TOKENS / 2 - 1));
-            assert!(compile(&chain).is_ok());
+            compile(&chain)?;
             let branches = format!("{{% if x %}}{}{{% endif %}}", "{% elif x %}".repeat(MAX_ELIFS));
-            assert!(compile(&branches).is_ok());
+            compile(&branches).map(|_| ())
         });
         assert_eq!(compiled, Ok(()));
     }
