@@ -17,7 +17,7 @@ use crate::draft::Price;
 use crate::pace::Pace;
 use crate::packed_copy::{self, Writer};
 use crate::plan::{MAX_LOGITS, blocks_per_sequence, plan, sizes};
-use crate::request::{Event, FinishReason, Pooling, Request, RequestId, Task};
+use crate::request::{Event, FinishReason, Pooling, Request, RequestId, Task, Usage};
 use crate::running::Running;
 use crate::weights::Weights;
 use crate::{EngineError, MemoryPlan, Options, Speculation, WeightsSource};
@@ -364,14 +364,16 @@ impl Engine {
         self.plan.kv_bytes_per_position * BLOCK as u64
     }
 
-    /// Drops a request; its memory is free at once. Nothing happens if it has already finished.
-    pub fn cancel(&mut self, id: RequestId) {
-        self.waiting.retain(|running| running.id != id);
+    /// Drops a request; its memory is free at once. Returns what it took, or nothing if it has already finished.
+    pub fn cancel(&mut self, id: RequestId) -> Option<Usage> {
         self.no_room = None;
-        if let Some(at) = self.running.iter().position(|running| running.id == id) {
-            let running = self.running.remove(at);
-            self.pool.release(&running.blocks);
+        if let Some(at) = self.waiting.iter().position(|waiting| waiting.id == id) {
+            return self.waiting.remove(at).map(|waiting| waiting.usage());
         }
+        let at = self.running.iter().position(|running| running.id == id)?;
+        let running = self.running.remove(at);
+        self.pool.release(&running.blocks);
+        Some(running.usage())
     }
 
     /// What it is at.

@@ -371,7 +371,8 @@ impl Running {
         tell(Event::Finished { request: self.id, text, reason, usage });
     }
 
-    fn usage(&self) -> Usage {
+    /// What it took so far.
+    pub fn usage(&self) -> Usage {
         let now = Instant::now();
         let first = self.first_token.unwrap_or(now);
         Usage {

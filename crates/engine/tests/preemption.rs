@@ -321,7 +321,9 @@ fn gave_way(deadline: Option<Instant>) -> (Engine, RequestId, Record, RequestId)
 fn a_request_that_gave_way_can_be_cancelled() {
     let (mut engine, waits, mut record, other) = gave_way(None);
     assert_eq!((engine.occupancy().running, engine.occupancy().waiting), (1, 1));
-    engine.cancel(waits);
+    let took = engine.cancel(waits).expect("it was waiting");
+    assert_eq!((took.prompt_tokens, took.generated_tokens), (20, record.told[&waits].ids.len()));
+    assert!(took.peak_cache_bytes > 0 && engine.cancel(waits).is_none());
     assert_eq!((engine.occupancy().running, engine.occupancy().waiting), (1, 0));
     record.finish(&mut engine);
     assert_eq!((record.told[&waits].end, record.told[&other].end), (None, Some(FinishReason::Length)));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::Connection;
-use whit_meter::ledger::{By, Entry, Ledger, LedgerError, Options, Outcome, Record, Redaction, Sums, report};
+use whit_meter::ledger::{By, Entry, Ledger, LedgerError, Options, Outcome, Record, Redaction, Sums, check, report};
 use whit_meter::{Part, Receipt, Tier};
 
 /// 2024-02-28 22:30:00 UTC.
@@ -150,6 +150,7 @@ fn what_cannot_be_written_waits_and_what_has_no_room_is_said() {
         assert!(began.elapsed() < Duration::from_millis(500), "handing in does not wait");
     }
     assert_eq!(ledger.lost(), 8, "12 x 5 MiB and no more wait in 64 MiB");
+    assert!(!ledger.flush_within(Duration::from_millis(1)), "the lock is waited for for longer");
     ledger.flush();
     other.execute_batch("ROLLBACK").unwrap();
     ledger.flush();
@@ -306,8 +307,9 @@ fn what_is_no_ledger_is_refused_in_a_sentence() {
     let (folder, path) = in_a_folder();
     let refused = |path: &Path, words: &str| {
         let written = Ledger::open(path, Options::default(), |_| {}).map(drop).unwrap_err();
+        let looked = check(path, &Options::default()).unwrap_err();
         let read = report(path, By::Model, None).unwrap_err();
-        for error in [written, read] {
+        for error in [written, looked, read] {
             let sentence = error.to_string();
             assert!(sentence.contains(words), "{sentence:?} has no {words:?}");
             assert!(sentence.contains(&*path.to_string_lossy()), "{sentence:?} does not name the file");
@@ -335,8 +337,26 @@ fn what_is_no_ledger_is_refused_in_a_sentence() {
     assert!(matches!(missing, LedgerError::Missing { .. }), "{missing}");
 
     let small = Options { max_size: Some(1000), ..Options::default() };
-    let error = Ledger::open(&path, small, |_| {}).map(drop).unwrap_err();
-    assert!(error.to_string().contains("max_size = 1000: a ledger needs 1 MiB"), "{error}");
+    for error in [check(&path, &small), Ledger::open(&path, small, |_| {}).map(drop)].map(Result::unwrap_err) {
+        assert!(error.to_string().contains("max_size = 1000: a ledger needs 1 MiB"), "{error}");
+    }
+}
+
+#[test]
+fn looking_whether_it_could_be_written_changes_nothing() {
+    let (folder, path) = in_a_folder();
+    let files = || std::fs::read_dir(folder.path()).unwrap().count();
+    check(&path, &Options::default()).unwrap();
+    assert_eq!(files(), 0);
+    let old = Entry { time: at(MOMENT - 86_400), ..entry("old") };
+    let ledger = open(&path, Options::default());
+    ledger.record(old);
+    ledger.flush();
+    let short = Options { retention: Some(Duration::from_secs(1)), ..Options::default() };
+    check(&path, &short).unwrap();
+    drop(ledger);
+    check(&path, &short).unwrap();
+    assert_eq!((files(), ask::<i64>(&path, "SELECT count(*) FROM requests")), (1, 1));
 }
 
 #[test]

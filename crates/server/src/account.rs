@@ -10,7 +10,7 @@ use crate::auth::Key;
 use crate::budget::{Left, Unit, figures};
 use crate::config::KeyLimits;
 use crate::metering::Metering;
-use crate::openai::{ApiError, Budget};
+use crate::openai::{ApiError, Budget, Usage};
 use crate::trace::Record;
 
 /// A call's account. The call has it, and each of its requests in the engine; when the last of them lets go, the account is closed, and what
@@ -24,11 +24,12 @@ pub struct Account {
     dollars: Option<f64>,
     /// The engine has taken the call.
     is_begun: AtomicBool,
+    choices_per_prompt: usize,
     record: Mutex<Record>,
 }
 
 /// What requests of a call took that ran beside each other.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Round {
     /// The longest prefill of them.
     pub prefill: Duration,
@@ -36,11 +37,13 @@ pub struct Round {
     pub decode: Duration,
     /// KV cache of all of them, each at its most.
     pub bytes_peak: u64,
+    /// Prompts that are in the usage already, each with its cached tokens.
+    counted: Vec<(usize, usize)>,
 }
 
 impl Round {
     /// Adds one of the requests.
-    pub fn add(&mut self, usage: &whit_engine::Usage) {
+    fn add(&mut self, usage: &whit_engine::Usage) {
         self.prefill = self.prefill.max(usage.prefill_time);
         self.decode = self.decode.max(usage.decode_time);
         self.bytes_peak += usage.peak_cache_bytes;
@@ -48,7 +51,8 @@ impl Round {
 }
 
 impl Account {
-    /// Opens the account of a call with prompts of so many tokens, if it may use what reading them is predicted to take.
+    /// Opens the account of a call with prompts of so many tokens, if it may use what reading them is predicted to take. Its request number
+    /// i is for prompt i / `choices_per_prompt`.
     ///
     /// # Errors
     /// 400 if its own budget is too small or cannot be held to, 402 if its key's is.
@@ -57,6 +61,7 @@ impl Account {
         key: Option<Arc<Key>>,
         budget: &Budget,
         prompt_tokens: usize,
+        choices_per_prompt: usize,
         record: Record,
     ) -> Result<Account, ApiError> {
         let unknown = |field: &str, why: &str| Err(ApiError::unsupported(&format!("whit.{field}"), why));
@@ -126,6 +131,7 @@ impl Account {
             metering,
             key,
             is_begun: AtomicBool::new(false),
+            choices_per_prompt,
             record: Mutex::new(record),
         })
     }
@@ -138,6 +144,16 @@ impl Account {
     /// What the engine is to call it.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// One of its requests is over or was given up, and took this. Told before anybody hears of that.
+    pub fn took(&self, choice: usize, usage: &whit_engine::Usage) {
+        let mut record = self.record();
+        let Record { usage: sum, rounds, .. } = &mut *record;
+        if let Some(round) = rounds.last_mut() {
+            sum.add(&mut round.counted, choice / self.choices_per_prompt, usage);
+            round.add(usage);
+        }
     }
 
     /// What is to be told of the call.
@@ -156,22 +172,25 @@ impl Account {
         is_over(Some(used.joules), self.joules) || is_over(metering.dollars(used), self.dollars)
     }
 
+    /// All has been said: what it took, with its receipt.
+    pub fn complete(&self) -> Usage {
+        let mut record = self.record();
+        record.is_complete = true;
+        self.close(&mut record);
+        record.usage
+    }
+
     /// Closes it: all requests of the call are over. The record has its receipt then.
-    pub fn close(&self) {
-        if let Some(metering) = &self.metering {
-            let mut record = self.record();
-            if record.usage.whit.is_none() {
-                let receipt = self.settle(metering, &record);
-                record.usage.whit = Some(receipt);
-            }
+    fn close(&self, record: &mut Record) {
+        if let Some(metering) = self.metering.as_ref().filter(|_| record.usage.whit.is_none()) {
+            record.usage.whit = Some(self.settle(metering, record));
         }
     }
 
     fn settle(&self, metering: &Metering, record: &Record) -> Receipt {
         let usage = &record.usage;
-        let closed = metering.close(self.id, &record.model);
-        let read = usage.prompt_tokens - usage.prompt_tokens_details.cached_tokens;
-        metering.learn(&record.model, closed.account.prefill, read);
+        let hour = hour_of_day(record.at);
+        let closed = metering.close(self.id, &record.model, hour);
         let sum = |of: fn(&Round) -> Duration| record.rounds.iter().map(of).sum::<Duration>().as_secs_f64();
         let of = Circumstances {
             tier: closed.tier,
@@ -180,10 +199,15 @@ impl Account {
             seconds: record.received.elapsed().as_secs_f64(),
             prefill_seconds: sum(|round| round.prefill),
             decode_seconds: sum(|round| round.decode),
-            hour: hour_of_day(record.at),
+            hour,
         };
         let receipt = Receipt::new(&closed.account, &of, metering.tariff());
-        metering.observe(receipt.energy(), usage.completion_tokens, receipt.tier);
+        // What broke off has read a part of its prompt, and says nothing of what answers cost.
+        if record.is_complete {
+            let read = usage.prompt_tokens - usage.prompt_tokens_details.cached_tokens;
+            metering.learn(&record.model, closed.account.prefill, read);
+            metering.observe(receipt.energy(), usage.completion_tokens, receipt.tier);
+        }
         if let Some(key) = &self.key {
             key.spend(receipt.joules, receipt.dollars.unwrap_or(0.0));
         }
@@ -194,8 +218,9 @@ impl Account {
 impl Drop for Account {
     fn drop(&mut self) {
         if *self.is_begun.get_mut() {
-            self.close();
-            self.record().tell();
+            let mut record = self.record();
+            self.close(&mut record);
+            record.tell();
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::extract::Request;
@@ -15,10 +15,12 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use whit_meter::Receipt;
+use whit_meter::ledger::Ledger;
 
 use crate::auth::{self, Caller, Keys};
 use crate::config::{Config, Limits};
 use crate::fleet::{Fleet, Loader};
+use crate::ledger::{self, Row};
 use crate::limits::LargeBodies;
 use crate::metering::Metering;
 use crate::metrics::Metrics;
@@ -39,6 +41,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// What is counted of energy, unless nothing is.
     pub metering: Option<Arc<Metering>>,
+    /// Where requests are kept, if they are.
+    pub ledger: Option<Arc<Ledger>>,
     /// Whether the server is to end.
     pub stop: Stop,
     pub(crate) keys: Keys,
@@ -52,7 +56,7 @@ impl App {
     /// Puts a server together; nothing is loaded and nothing is listened on yet.
     ///
     /// # Errors
-    /// If the configuration contradicts itself, or the meter that it names is not to be had.
+    /// If the configuration contradicts itself, or the meter or the ledger that it names is not to be had.
     pub fn new(config: &Config, loader: Arc<dyn Loader>) -> Result<Arc<App>, ServerError> {
         config.check()?;
         let metrics = Arc::new(Metrics::default());
@@ -62,6 +66,7 @@ impl App {
             limits: config.limits.clone(),
             metrics,
             metering,
+            ledger: ledger::open(config)?,
             stop: Stop::default(),
             keys: Keys::new(&config.api_keys, &config.key_limits),
             large_bodies: LargeBodies::default(),
@@ -85,7 +90,7 @@ impl App {
     /// # Errors
     /// 503 while the server drains, 429 when it has too much to do; those of [`Limits::body`] and [`LargeBodies::admit`].
     pub(crate) async fn call(&self, request: Request) -> Result<(Call, Bytes), ApiError> {
-        let received = Instant::now();
+        let (received, at) = (Instant::now(), SystemTime::now());
         let Some(open) = self.stop.begin() else {
             return Err(ApiError::unavailable("the server is about to stop; ask another one", Duration::from_secs(5)));
         };
@@ -97,11 +102,12 @@ impl App {
         let request_id = request.extensions().get::<RequestId>().cloned();
         let request_id = request_id.unwrap_or_else(|| RequestId(crate::ids::unique()));
         let span = request.extensions().get::<RequestSpan>().cloned().unwrap_or_default();
+        let row = request.extensions().get::<Row>().cloned().unwrap_or_default();
         let key = request.headers().get(AUTHORIZATION).cloned();
         let caller = request.extensions().get::<Caller>().cloned().unwrap_or_default();
         let body = self.limits.body(request).await?;
         let large_body = self.large_bodies.admit(body.len()).await?;
-        Ok((Call { open, request_id, span, received, key, caller, large_body }, body))
+        Ok((Call { open, request_id, span, row, prompt: None, received, at, key, caller, large_body }, body))
     }
 }
 
@@ -114,6 +120,8 @@ pub fn router(app: Arc<App>, cors_origins: &[String]) -> Result<Router, ServerEr
         .route("/v1/chat/completions", post(chat::completions))
         .route("/v1/completions", post(completions::completions))
         .route("/v1/embeddings", post(embeddings::embeddings))
+        // Of those above, once they are let in.
+        .route_layer(from_fn_with_state(app.clone(), ledger::keep))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::find))
         .route("/v1/guarantee", get(guarantee::guarantee))

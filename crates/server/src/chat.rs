@@ -11,6 +11,7 @@ use crate::calls::{Calls, Said};
 use crate::openai::chat::{ChatAnswer, ChatChoice, ChatChunk, ChatChunkChoice, ChatDelta, ChatRequest, ChatResponse};
 use crate::openai::logprobs::{ChatLogprob, ChatLogprobs};
 use crate::openai::{ApiError, ErrorBody, Fields, Finish, Usage, now};
+use crate::prompt::Read;
 use crate::run::{self, Run};
 use crate::service::Delta;
 use crate::sse::{self, Chunks, Events};
@@ -26,19 +27,20 @@ use crate::{ids, prompt, shape};
     )
 )]
 pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    let (call, body) = app.call(request).await?;
+    let (mut call, body) = app.call(request).await?;
     let size = body.len();
     let asked = prompt::aside(size, move || ChatRequest::read(Fields::parse(&body)?)).await?;
-    let lease = app.fleet.acquire(&asked.model).await?;
+    let lease = call.lease(&app.fleet, &asked.model).await?;
     let ChatRequest { messages, stream, stream_options, logprobs, top_logprobs, sampling, .. } = asked;
     let (format, variables, offer) = (asked.response_format, asked.chat_template_kwargs, asked.offer);
-    let (lease, prompt, grammar, thinking, offer) = prompt::aside(size, move || {
+    let (lease, text, prompt, grammar, thinking, offer) = prompt::aside(size, move || {
         let service = lease.service();
-        let (prompt, thinking) = prompt::of_messages(service, messages, offer.as_ref(), true, variables)?;
+        let Read { text, tokens, thinking } = prompt::of_messages(service, messages, offer.as_ref(), true, variables)?;
         let (grammar, thinking) = shape::grammar(service, format, offer.as_ref(), thinking)?;
-        Ok((lease, prompt, grammar, thinking, offer))
+        Ok((lease, text, tokens, grammar, thinking, offer))
     })
     .await?;
+    call.prompt = call.row.keeps_texts().then_some(text);
     prompt::check(lease.service(), &app.limits, &prompt, "messages")?;
     let (lease, constraint) = run::constrain(lease, grammar, offer.is_some()).await?;
     let most = asked.max_completion_tokens.or(asked.max_tokens);
@@ -105,7 +107,7 @@ impl Choice {
         if was_thinking {
             run.thought(delta.tokens);
         }
-        let mut finish = delta.end.and_then(Result::ok).map(|(reason, _)| Finish::from(reason));
+        let mut finish = delta.end.and_then(Result::ok).map(Finish::from);
         if finish.is_some() {
             let rest = self.thinking.finish();
             parts.reasoning.push_str(&rest.reasoning);

@@ -8,9 +8,10 @@ use axum::response::Response;
 
 use crate::alignment::Alignment;
 use crate::app::{App, json_with};
-use crate::openai::completions::{CompletionChoice, CompletionRequest, CompletionResponse, Prompt};
+use crate::openai::completions::{CompletionChoice, CompletionRequest, CompletionResponse};
 use crate::openai::logprobs::CompletionLogprobs;
 use crate::openai::{ApiError, ErrorBody, Fields, Finish, Usage, now};
+use crate::prompt::Prompts;
 use crate::run::{self, Run};
 use crate::service::Delta;
 use crate::sse::{self, Chunks, Events};
@@ -30,23 +31,20 @@ const USUAL_TOKENS: usize = 16;
     )
 )]
 pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    let (call, body) = app.call(request).await?;
+    let (mut call, body) = app.call(request).await?;
     let size = body.len();
     let asked = prompt::aside(size, move || CompletionRequest::read(Fields::parse(&body)?)).await?;
-    let lease = app.fleet.acquire(&asked.model).await?;
+    let lease = call.lease(&app.fleet, &asked.model).await?;
     let CompletionRequest { prompts, stream, stream_options, logprobs, sampling, response_format, .. } = asked;
+    let (limits, keeps_text) = (app.limits.clone(), call.row.keeps_texts());
     let (lease, prompts) = prompt::aside(size, move || {
-        let ids = prompts.into_iter().map(|prompt| match prompt {
-            Prompt::Text(text) => prompt::of_text(lease.service(), &text, "prompt"),
-            Prompt::Tokens(ids) => Ok(ids),
-        });
-        let ids = ids.collect::<Result<Vec<_>, _>>()?;
-        Ok((lease, ids))
+        let service = lease.service();
+        let prompts = prompt::of_prompts(service, &limits, prompts, prompt::of_text, keeps_text, "prompt")?;
+        Ok((lease, prompts))
     })
     .await?;
-    for prompt in &prompts {
-        prompt::check(lease.service(), &app.limits, prompt, "prompt")?;
-    }
+    let Prompts { tokens: prompts, text } = prompts;
+    call.prompt = text;
     let (lease, constraint) = run::constrain(lease, response_format, false).await?;
     let most = Some(asked.max_tokens.unwrap_or(USUAL_TOKENS));
     let requests =
@@ -76,7 +74,7 @@ impl Answering {
     /// What a step brought, as a client is told it.
     fn take(&mut self, run: &mut Run, delta: Delta) -> CompletionChoice<'static> {
         let Delta { choice: index, text, logprobs, end, .. } = delta;
-        let finish_reason = end.and_then(Result::ok).map(|(reason, _)| Finish::from(reason));
+        let finish_reason = end.and_then(Result::ok).map(Finish::from);
         if let Some(finish) = finish_reason {
             run.ended(finish);
         }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 use whit_engine::Options;
-use whit_meter::{Choice, Idle, Promise, Tariff};
+use whit_meter::ledger::{self, Record, Redaction};
+use whit_meter::{Choice, Idle, Promise, Tariff, parse_duration};
 
 use crate::ServerError;
 use crate::size::parse_size;
@@ -44,6 +45,8 @@ pub struct Config {
     pub tariff: Tariff,
     /// A promise on what tokens cost.
     pub guarantee: Option<Promise>,
+    /// Where requests are kept, and what of them.
+    pub ledger: LedgerConfig,
 }
 
 /// A key, and what its holder is called.
@@ -127,6 +130,37 @@ impl FromStr for MeterSource {
             "off" => Ok(MeterSource::Off),
             _ => text.parse().map(MeterSource::On).map_err(|why: String| format!("{why}; 'off' meters nothing")),
         }
+    }
+}
+
+/// A row for every request: `[ledger]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LedgerConfig {
+    /// The file. `None`: no row is kept.
+    pub path: Option<PathBuf>,
+    /// Requests that came longer ago are removed: `"90d"`.
+    #[serde(deserialize_with = "maybe_age")]
+    pub retention: Option<Duration>,
+    /// Bytes of the file above which the oldest requests are removed.
+    #[serde(deserialize_with = "maybe_size")]
+    pub max_size: Option<u64>,
+    /// What is kept of prompts and answers.
+    pub record: Record,
+    /// Patterns of what is blotted out of those that are kept in full.
+    pub redact: Vec<String>,
+}
+
+impl LedgerConfig {
+    /// As the ledger takes it.
+    ///
+    /// # Errors
+    /// [`ServerError::Config`] with the first pattern that is none.
+    pub(crate) fn options(&self) -> Result<ledger::Options, ServerError> {
+        let redaction = Redaction::new(&self.redact);
+        let redaction = redaction.map_err(|why| ServerError::Config(format!("[ledger] redact: {why}")))?;
+        let LedgerConfig { retention, max_size, record, .. } = *self;
+        Ok(ledger::Options { retention, max_size, record, redaction })
     }
 }
 
@@ -235,6 +269,7 @@ impl Default for Config {
             meter: MeterConfig::default(),
             tariff: Tariff::default(),
             guarantee: None,
+            ledger: LedgerConfig::default(),
         }
     }
 }
@@ -269,12 +304,22 @@ impl Config {
             return wrong(format!("an API key of {} characters has others than letters, digits and signs", key.len()));
         }
         self.check_costs()?;
+        self.check_ledger()?;
         let limits = &self.limits;
         let counts = [limits.choices, limits.queue, limits.connections, limits.headers];
         if counts.contains(&0) || limits.header_bytes < 1024 || limits.body_bytes < 1024 {
             return wrong("a limit of 0 lets nobody in; a head and a body need at least 1024 bytes".into());
         }
         Ok(())
+    }
+
+    /// Checks what is said of the ledger, without opening it.
+    fn check_ledger(&self) -> Result<(), ServerError> {
+        if self.ledger.path.is_none() && self.ledger != LedgerConfig::default() {
+            let message = "[ledger] says what is kept and not where: give it a path, here or with --ledger";
+            return Err(ServerError::Config(message.into()));
+        }
+        self.ledger.options().map(drop)
     }
 
     /// Whether something is promised or limited that a meter must tell.
@@ -343,6 +388,8 @@ pub struct File {
     pub tariff: Tariff,
     /// `[guarantee]`.
     pub guarantee: Option<Promise>,
+    /// `[ledger]`; its path is meant to be beside the file.
+    pub ledger: LedgerConfig,
     /// `[key.NAME]`, as [`Config::key_limits`].
     pub key: BTreeMap<String, KeyLimits>,
     /// `[[model]]`, one each.
@@ -379,7 +426,8 @@ impl File {
             ServerError::Config(format!("{}: line {line}: {}", path.display(), error.message().replace('\n', ", ")))
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        for path in [&mut file.api_key_file, &mut file.tls_cert, &mut file.tls_key].into_iter().flatten() {
+        let File { api_key_file, tls_cert, tls_key, ledger, .. } = &mut file;
+        for path in [api_key_file, tls_cert, tls_key, &mut ledger.path].into_iter().flatten() {
             *path = folder.join(&*path);
         }
         Ok(file)
@@ -451,6 +499,10 @@ fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::
         true => Ok(Some(amount)),
         false => Err(serde::de::Error::custom(format!("{amount} is no limit: use a number above 0"))),
     }
+}
+
+fn maybe_age<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    parse_duration(&String::deserialize(deserializer)?).map(Some).map_err(serde::de::Error::custom)
 }
 
 fn meter_source<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MeterSource, D::Error> {
@@ -540,6 +592,52 @@ mod tests {
             let sentence = config.check().unwrap_err().to_string();
             assert!(sentence.contains(words), "{sentence:?} has no {words:?}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_ledger_is_told() {
+        let whole = "[ledger]\npath = \"ledger.db\"\nretention = \"90d\"\nmax_size = \"1GiB\"\nrecord = \"full\"\n\
+                     redact = ['\\d{4}']\n";
+        let config = |text: &str| Config {
+            models: vec![model("m")],
+            ledger: toml::from_str::<File>(text).unwrap().ledger,
+            ..Config::default()
+        };
+        let LedgerConfig { path, retention, max_size, record, redact } = config(whole).ledger;
+        assert_eq!((path, record), (Some("ledger.db".into()), Record::Full));
+        assert_eq!((retention, max_size), (Some(Duration::from_secs(90 * 86_400)), Some(1 << 30)));
+        assert_eq!(redact, [r"\d{4}"]);
+        assert_eq!(config("").ledger, LedgerConfig::default());
+        assert!(config(whole).check().is_ok());
+        for (text, words) in [
+            ("[ledger]\nretention = \"90\"", "'90' is not a time"),
+            ("[ledger]\nretention = 90", "invalid type: integer `90`, expected a string"),
+            ("[ledger]\nmax_size = \"large\"", "'large' is not a size"),
+            ("[ledger]\nrecord = \"some\"", "unknown variant `some`, expected one of `none`, `hash`, `full`"),
+            ("[ledger]\nfile = \"ledger.db\"", "unknown field `file`"),
+        ] {
+            let sentence = toml::from_str::<File>(text).unwrap_err().message().to_owned();
+            assert!(sentence.contains(words), "{sentence:?} has no {words:?}");
+        }
+        for (text, words) in [
+            ("[ledger]\nrecord = \"hash\"", "[ledger] says what is kept and not where"),
+            ("[ledger]\npath = \"l\"\nredact = ['(a']", "[ledger] redact: '(a' is not a pattern"),
+        ] {
+            let sentence = config(text).check().unwrap_err().to_string();
+            assert!(sentence.contains(words), "{sentence:?} has no {words:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_in_a_file_is_meant_to_be_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("whit.toml");
+        std::fs::write(&path, "tls_cert = \"/etc/cert.pem\"\n[ledger]\npath = \"ledger.db\"\n").unwrap();
+        let file = File::read(&path).unwrap();
+        assert_eq!(
+            (file.tls_cert, file.ledger.path),
+            (Some("/etc/cert.pem".into()), Some(folder.path().join("ledger.db")))
+        );
     }
 
     #[test]

@@ -8,10 +8,9 @@ use axum::response::Response;
 use whit_engine::{FinishReason, Task};
 
 use crate::app::{App, json_with};
-use crate::openai::completions::Prompt;
 use crate::openai::embeddings::{Embedding, EmbeddingRequest, EmbeddingResponse, EmbeddingUsage};
 use crate::openai::{ApiError, ErrorBody, Fields, SamplingFields, Usage};
-use crate::prompt;
+use crate::prompt::{self, Prompts};
 use crate::run::Run;
 
 /// Texts of a call that the engine has at once, if the queue has room for them: others get their turn between.
@@ -23,28 +22,25 @@ const AT_ONCE: usize = 32;
     responses((status = 200, body = EmbeddingResponse), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody))
 )]
 pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    let (call, body) = app.call(request).await?;
+    let (mut call, body) = app.call(request).await?;
     let size = body.len();
     let asked = prompt::aside(size, move || EmbeddingRequest::read(Fields::parse(&body)?)).await?;
-    let lease = app.fleet.acquire(&asked.model).await?;
+    let lease = call.lease(&app.fleet, &asked.model).await?;
     let width = lease.service().hidden_size;
     if asked.dimensions.is_some_and(|wanted| wanted > width) {
         let message = format!("dimensions is {}: this model's vectors have {width}", asked.dimensions.unwrap_or(0));
         return Err(ApiError::invalid(message).param("dimensions").code("invalid_value"));
     }
     let EmbeddingRequest { model, inputs, encoding_format, dimensions, pooling, user, budget } = asked;
+    let (limits, keeps_text) = (app.limits.clone(), call.row.keeps_texts());
     let (lease, inputs) = prompt::aside(size, move || {
-        let ids = inputs.into_iter().map(|input| match input {
-            Prompt::Text(text) => prompt::of_whole_text(lease.service(), &text, "input"),
-            Prompt::Tokens(ids) => Ok(ids),
-        });
-        let ids = ids.collect::<Result<Vec<_>, _>>()?;
-        Ok((lease, ids))
+        let service = lease.service();
+        let inputs = prompt::of_prompts(service, &limits, inputs, prompt::of_whole_text, keeps_text, "input")?;
+        Ok((lease, inputs))
     })
     .await?;
-    for input in &inputs {
-        prompt::check(lease.service(), &app.limits, input, "input")?;
-    }
+    let Prompts { tokens: inputs, text } = inputs;
+    call.prompt = text;
     let mut data: Vec<Embedding> = Vec::with_capacity(inputs.len());
     let mut requests = inputs
         .into_iter()
@@ -58,17 +54,18 @@ pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result
         let (mut is_late, mut is_spent) = (false, false);
         run.exhaust(|_, delta| {
             is_late |= delta.vector.is_empty();
-            is_spent |= matches!(delta.end, Some(Ok((FinishReason::Budget, _))));
+            is_spent |= delta.end == Some(Ok(FinishReason::Budget));
             let embedding = encoding_format.write(delta.vector, dimensions);
             data.push(Embedding { object: "embedding", index: first + delta.choice, embedding });
         })
         .await?;
         if is_spent {
-            return Err(ApiError::spent("what this request may use was used up before all texts were read"));
+            let message = "what this request may use was used up before all texts were read";
+            return Err(run.failed(ApiError::spent(message)));
         }
         if is_late {
             let message = format!("the texts took longer than {} s", app.limits.answer_timeout.as_secs_f64());
-            return Err(ApiError::unavailable(message, Duration::from_secs(1)));
+            return Err(run.failed(ApiError::unavailable(message, Duration::from_secs(1))));
         }
         let next: Vec<_> = requests.by_ref().take(at_once).collect();
         if next.is_empty() {

@@ -291,6 +291,11 @@ impl Fleet {
         self.slots.iter().map(|slot| self.object(slot)).collect()
     }
 
+    /// Whether there is a model called `name`.
+    pub fn serves(&self, name: &str) -> bool {
+        self.slots.iter().any(|slot| slot.config.name == name)
+    }
+
     /// The model called `name`, as [`Fleet::list`] has it.
     ///
     /// # Errors

@@ -38,6 +38,9 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     if let Some(metering) = &app.metering {
         metering.refresh();
     }
+    if let Some(ledger) = &app.ledger {
+        app.metrics.lost(ledger.lost());
+    }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, kind)], app.metrics.text()).into_response()
 }

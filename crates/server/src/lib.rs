@@ -21,6 +21,7 @@ mod fleet;
 mod guarantee;
 mod health;
 mod ids;
+mod ledger;
 mod limits;
 mod listen;
 mod metering;

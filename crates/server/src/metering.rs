@@ -145,7 +145,7 @@ impl Metering {
     /// What an amount costs in dollars, now; `None` if nothing has a price.
     pub fn dollars(&self, amount: Amount) -> Option<f64> {
         let joules = Joules::from_f64(amount.joules);
-        self.tariff.cost(joules, amount.seconds, hour_of_day(SystemTime::now())).dollars
+        self.tariff.cost(joules, amount.seconds, this_hour()).dollars
     }
 
     /// What it takes to read so many tokens of a prompt, as it was of late; `None` if that is not known.
@@ -153,12 +153,12 @@ impl Metering {
         lock(&self.reading).get(model).map(|token| token.times(prompt_tokens as f64))
     }
 
-    /// Closes an account of `model`, and counts it.
-    pub fn close(&self, account: u64, model: &str) -> Closed {
+    /// Closes an account of `model`, and counts it at the prices of an hour of the day, 0 to 23.
+    pub fn close(&self, account: u64, model: &str, hour: u8) -> Closed {
         let closed = lock(&self.books).finish(account);
         let Used { load, prefill, decode } = closed.account;
         for (phase, share) in [("load", load), ("prefill", prefill), ("decode", decode)] {
-            self.count(model, phase, closed.tier, share, self.cost(share).dollars);
+            self.count(model, phase, closed.tier, share, self.cost(share, hour).dollars);
         }
         for remark in self.meter.remarks() {
             tracing::warn!(source = self.meter.name(), "{remark}");
@@ -214,14 +214,13 @@ impl Metering {
                 Some(Machine::Owned { .. }) => Share { machine_micros: 0, ..new },
                 _ => new,
             };
-            self.count("", "idle", self.meter.total().tier, new, self.cost(paid).dollars);
+            self.count("", "idle", self.meter.total().tier, new, self.cost(paid, this_hour()).dollars);
             *told = idle;
         }
     }
 
-    fn cost(&self, share: Share) -> Cost {
-        let Amount { seconds, .. } = Amount::of(share);
-        self.tariff.cost(share.energy.joules, seconds, hour_of_day(SystemTime::now()))
+    fn cost(&self, share: Share, hour: u8) -> Cost {
+        self.tariff.cost(share.energy.joules, Amount::of(share).seconds, hour)
     }
 
     fn count(&self, model: &str, phase: &'static str, tier: Tier, share: Share, dollars: Option<f64>) {
@@ -297,8 +296,12 @@ impl Drop for Loading {
     fn drop(&mut self) {
         // What comes after the last weights is its too.
         self.did(1);
-        self.hand.metering.close(self.account, &self.model);
+        self.hand.metering.close(self.account, &self.model, this_hour());
     }
+}
+
+fn this_hour() -> u8 {
+    hour_of_day(SystemTime::now())
 }
 
 /// Nothing panics while it holds one of these locks, or leaves it half done.

@@ -1,7 +1,7 @@
 //! Counters under the names that vLLM's dashboards know.
 //! Names and labels: <https://docs.vllm.ai/en/stable/usage/metrics/>. Counters end in `_total`, as they do in vLLM's own output.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -75,6 +75,7 @@ pub struct Metrics {
     joules: Family<UseLabels, Counter<f64, AtomicU64>>,
     dollars: Family<UseLabels, Counter<f64, AtomicU64>>,
     guarantee: Family<VerdictLabels, Gauge>,
+    ledger_lost: Counter,
 }
 
 /// The counters of one model: no look-up and no shared lock on a token's way.
@@ -117,6 +118,7 @@ impl Default for Metrics {
             joules: Family::default(),
             dollars: Family::default(),
             guarantee: Family::default(),
+            ledger_lost: Counter::default(),
         };
         // The encoder ends a counter's name in `_total`, and every help text in a full stop.
         let r = &mut metrics.registry;
@@ -147,6 +149,7 @@ impl Default for Metrics {
         r.register("whit_joules", "Energy, in joules, by what it was for and how it is known", metrics.joules.clone());
         r.register("whit_dollars", "Price of energy and machine time, in dollars", metrics.dollars.clone());
         r.register("whit_guarantee", "1 at what can be said of the guarantee", metrics.guarantee.clone());
+        r.register("whit_ledger_lost", "Requests that are missing in the ledger", metrics.ledger_lost.clone());
         metrics
     }
 }
@@ -154,8 +157,7 @@ impl Default for Metrics {
 impl Metrics {
     /// The counters of the model called `name`; they begin at 0 the first time.
     pub fn model(&self, name: &str) -> ModelMetrics {
-        // The encoder writes labels as they are.
-        let model_name = name.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
+        let model_name = escaped(name);
         let labels = Labels { model_name: model_name.clone() };
         let finished = |finished_reason| {
             self.finished.get_or_create_owned(&FinishLabels { model_name: model_name.clone(), finished_reason })
@@ -182,7 +184,7 @@ impl Metrics {
 
     /// So much was used, and cost so much if it has a price.
     pub fn used(&self, model: &str, phase: &'static str, tier: &'static str, joules: f64, dollars: Option<f64>) {
-        let labels = UseLabels { model: model.to_owned(), phase, tier };
+        let labels = UseLabels { model: escaped(model), phase, tier };
         self.joules.get_or_create(&labels).inc_by(joules);
         if let Some(dollars) = dollars {
             self.dollars.get_or_create(&labels).inc_by(dollars);
@@ -197,6 +199,12 @@ impl Metrics {
         }
     }
 
+    /// So many requests are missing in the ledger, since the server was started.
+    pub fn lost(&self, requests: u64) {
+        // It never goes down, whoever else tells it at the same time.
+        self.ledger_lost.inner().fetch_max(requests, Ordering::Relaxed);
+    }
+
     /// All of them, in the OpenMetrics text format.
     pub fn text(&self) -> String {
         let mut out = String::new();
@@ -204,6 +212,11 @@ impl Metrics {
         let _ = text::encode(&mut out, &self.registry);
         out
     }
+}
+
+/// As a label has it: the encoder writes labels as they are.
+fn escaped(name: &str) -> String {
+    name.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }
 
 impl ModelMetrics {
@@ -262,6 +275,8 @@ mod tests {
         let occupancy = Occupancy { running: 1, waiting: 2, blocks_used: 1, blocks: 4, preemptions: 3 };
         model.occupied(occupancy, Occupancy::default());
         model.occupied(Occupancy { preemptions: 5, ..occupancy }, occupancy);
+        metrics.lost(7);
+        metrics.lost(6);
         let text = metrics.text();
         for line in [
             "vllm:num_requests_running{model_name=\"m\"} 1",
@@ -276,6 +291,7 @@ mod tests {
             "vllm:time_to_first_token_seconds_bucket{le=\"0.005\",model_name=\"m\"} 1",
             "vllm:inter_token_latency_seconds_count{model_name=\"m\"} 1",
             "vllm:e2e_request_latency_seconds_sum{model_name=\"m\"} 0.009",
+            "whit_ledger_lost_total 7",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
@@ -284,8 +300,13 @@ mod tests {
     fn a_models_name_does_not_end_its_label() {
         let metrics = Metrics::default();
         metrics.model("a\"} 1\nb\\");
+        metrics.used("a\"} 1\nb\\", "load", "wall", 3.0, None);
         let text = metrics.text();
-        let line = r#"vllm:num_requests_running{model_name="a\"} 1\nb\\"} 0"#;
-        assert!(text.lines().any(|found| found == line), "{text}");
+        for line in [
+            r#"vllm:num_requests_running{model_name="a\"} 1\nb\\"} 0"#,
+            r#"whit_joules_total{model="a\"} 1\nb\\",phase="load",tier="wall"} 3.0"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
     }
 }

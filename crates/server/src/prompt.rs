@@ -6,7 +6,9 @@ use whit_model::template::ChatInput;
 
 use crate::config::Limits;
 use crate::conversation;
+use crate::ledger::BETWEEN_TEXTS;
 use crate::limits::LARGE_BODY;
+use crate::openai::completions::Prompt;
 use crate::openai::{ApiError, Offer};
 use crate::service::Service;
 use crate::thinking::{self, Thinking};
@@ -23,7 +25,17 @@ pub async fn aside<R: Send + 'static>(
     done.unwrap_or_else(|_| Err(ApiError::internal("whit made a mistake with this prompt; please report it")))
 }
 
-/// The prompt of a conversation, and how to tell thinking from saying in what comes after it. The model is told of the `tools`, if any.
+/// A conversation as the model reads it.
+pub struct Read {
+    /// Its text.
+    pub text: String,
+    /// Its tokens.
+    pub tokens: Vec<u32>,
+    /// How to tell thinking from saying in what comes after it.
+    pub thinking: Thinking,
+}
+
+/// The prompt of a conversation. The model is told of the `tools`, if any.
 ///
 /// # Errors
 /// If the model has no chat template, or it refuses the conversation.
@@ -33,7 +45,7 @@ pub fn of_messages(
     offer: Option<&Offer>,
     add_generation_prompt: bool,
     variables: Map<String, Value>,
-) -> Result<(Vec<u32>, Thinking), ApiError> {
+) -> Result<Read, ApiError> {
     let Some(template) = &service.template else {
         let message = "this model has no chat template: give it a text to continue at /v1/completions";
         return Err(ApiError::invalid(message).param("messages"));
@@ -62,7 +74,46 @@ pub fn of_messages(
     };
     let text = text.map_err(|error| refused(&error, "messages"))?;
     let may_think = template.mentions(thinking::OPENS) || template.mentions(thinking::CLOSES);
-    Ok((of_text(service, &text, "messages")?, Thinking::after(&text, may_think)))
+    Ok(Read { tokens: of_text(service, &text, "messages")?, thinking: Thinking::after(&text, may_think), text })
+}
+
+/// Texts, or the tokens of some, for a model.
+pub struct Prompts {
+    /// Tokens of each.
+    pub tokens: Vec<Vec<u32>>,
+    /// What they say, if that is wanted: one after the other.
+    pub text: Option<String>,
+}
+
+/// The tokens of `prompts`, checked, with texts read as `read` does it; and what they say, if `keeps_text`.
+///
+/// # Errors
+/// Those of `read` and [`check`].
+pub fn of_prompts(
+    service: &Service,
+    limits: &Limits,
+    prompts: Vec<Prompt>,
+    read: fn(&Service, &str, &str) -> Result<Vec<u32>, ApiError>,
+    keeps_text: bool,
+    param: &str,
+) -> Result<Prompts, ApiError> {
+    let mut all = Prompts { tokens: Vec::with_capacity(prompts.len()), text: keeps_text.then(String::new) };
+    for prompt in prompts {
+        let (tokens, text) = match prompt {
+            Prompt::Text(text) => (read(service, &text, param)?, Some(text)),
+            Prompt::Tokens(tokens) => (tokens, None),
+        };
+        check(service, limits, &tokens, param)?;
+        // A token may stand for many bytes: no more is kept than a request of texts could have said.
+        if let Some(all_text) = all.text.as_mut().filter(|text| text.len() <= limits.body_bytes) {
+            if !all.tokens.is_empty() {
+                all_text.push_str(BETWEEN_TEXTS);
+            }
+            all_text.push_str(&text.unwrap_or_else(|| service.tokenizer.decode(&tokens, false)));
+        }
+        all.tokens.push(tokens);
+    }
+    Ok(all)
 }
 
 /// The prompt of a text.

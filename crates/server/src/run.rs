@@ -12,7 +12,8 @@ use crate::account::{Account, Round};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::config::Limits;
-use crate::fleet::Lease;
+use crate::fleet::{Fleet, Lease};
+use crate::ledger::{Row, Texts};
 use crate::openai::{ApiError, Finish, SamplingFields, Usage};
 use crate::service::{Answer, Delta, Place, Service, Submission, SubmitError};
 use crate::span::RequestSpan;
@@ -31,9 +32,7 @@ pub struct Run {
     places: Vec<Place>,
     /// Choices that are not over.
     open_choices: usize,
-    choices_per_prompt: usize,
-    /// Prompts that are in the usage already, each with its cached tokens.
-    counted: Vec<(usize, usize)>,
+    keeps_texts: bool,
     /// Dropped last: the server waits for it before it closes.
     _open: Open,
 }
@@ -90,8 +89,14 @@ pub struct Call {
     pub request_id: RequestId,
     /// What is told of it.
     pub span: RequestSpan,
+    /// Its row in the ledger.
+    pub row: Row,
+    /// What its prompts say, if the ledger keeps that.
+    pub prompt: Option<String>,
     /// When it came in.
     pub received: Instant,
+    /// The same, by the clock.
+    pub at: SystemTime,
     /// The key that it came with.
     pub key: Option<HeaderValue>,
     /// The room its body takes until the engine has what became of it.
@@ -101,6 +106,17 @@ pub struct Call {
 }
 
 impl Call {
+    /// The model called `name`.
+    ///
+    /// # Errors
+    /// Those of [`Fleet::acquire`].
+    pub async fn lease(&self, fleet: &Arc<Fleet>, name: &str) -> Result<Lease, ApiError> {
+        if fleet.serves(name) {
+            self.row.asks(name);
+        }
+        fleet.acquire(name).await
+    }
+
     /// Who asks, for taking turns: whoever has the same key, and within it the same `user`.
     pub fn client(&self, user: Option<&str>) -> (u64, u64) {
         let hash = |who: Option<&[u8]>| {
@@ -183,25 +199,30 @@ impl Run {
         app: &App,
     ) -> Result<Run, ApiError> {
         let client = call.client(sampling.user.as_deref());
-        let Call { open, request_id, span, received, large_body, caller: Caller(key), .. } = call;
+        let Call { open, request_id, span, row, prompt, received, at, large_body, caller: Caller(key), .. } = call;
         let asked = sampling.timeout.map(Duration::from_secs_f32);
         let deadline = received + asked.unwrap_or(app.limits.answer_timeout).min(app.limits.answer_timeout);
         let (open_choices, choices_per_prompt) = (requests.len(), sampling.choices());
         let places = lease.service().places(open_choices).map_err(|error| not_taken(&lease, &error))?;
-        let kept = if goes_on { places.clone() } else { vec![] };
+        // Only vectors are made in several sets.
+        let (kept, answers) = if goes_on { (places.clone(), 0) } else { (vec![], open_choices) };
         let record = Record {
             request_id: request_id.0,
             model: lease.name().to_owned(),
             key: key.as_ref().and_then(|key| key.own_name()),
             user: sampling.user.clone(),
             received,
-            at: SystemTime::now(),
+            at,
             usage: Usage::default(),
             rounds: vec![Round::default()],
             finish_reasons: vec![],
             is_complete: false,
+            error: None,
+            texts: prompt.map(|prompt| Texts { prompt, answers: vec![String::new(); answers] }),
             span,
+            row,
         };
+        let keeps_texts = record.texts.is_some();
         let budget = sampling.budget.unwrap_or_default();
         let of_key = key.as_ref().and_then(|key| key.limits.max_bytes);
         let max_bytes = budget.max_bytes.into_iter().chain(of_key).min();
@@ -216,12 +237,12 @@ impl Run {
             });
         }
         let prompts = requests.iter().step_by(choices_per_prompt).map(|request| request.prompt.len());
-        let account = Account::open(app.metering.clone(), key, &budget, prompts.sum(), record)?;
+        let account = Account::open(app.metering.clone(), key, &budget, prompts.sum(), choices_per_prompt, record)?;
         let terms = Terms { client, deadline, received, stream, account: Arc::new(account), max_bytes };
         let answer = terms.submit(&lease, requests, places)?;
         terms.account.begin();
         drop(large_body);
-        Ok(Run { answer, lease, terms, places: kept, open_choices, choices_per_prompt, counted: vec![], _open: open })
+        Ok(Run { answer, lease, terms, places: kept, open_choices, keeps_texts, _open: open })
     }
 
     /// Goes on with further requests of the same call, no more than before, once all choices are over.
@@ -230,29 +251,38 @@ impl Run {
     /// 503 if the model broke.
     pub fn go_on(&mut self, requests: Vec<Request>) -> Result<(), ApiError> {
         self.open_choices = requests.len();
-        self.counted.clear();
         self.places.truncate(requests.len());
         self.record().rounds.push(Round::default());
-        self.answer = self.terms.submit(&self.lease, requests, self.places.clone())?;
+        let answer = self.terms.submit(&self.lease, requests, self.places.clone());
+        self.answer = answer.map_err(|error| self.failed(error))?;
         Ok(())
     }
 
-    /// Counts what a step brought.
+    /// Notes what a step brought.
     ///
     /// # Errors
     /// What the engine said instead of finishing the choice.
     pub fn note(&mut self, delta: &Delta) -> Result<(), ApiError> {
-        match &delta.end {
-            None => Ok(()),
-            Some(Ok((_, usage))) => {
-                self.open_choices -= 1;
-                let mut record = self.terms.account.record();
-                record.usage.add(&mut self.counted, delta.choice / self.choices_per_prompt, usage);
-                record.rounds.last_mut().into_iter().for_each(|round| round.add(usage));
-                Ok(())
-            }
-            Some(Err(message)) => Err(ApiError::internal(message.clone())),
+        if self.keeps_texts {
+            self.record().texts.iter_mut().for_each(|texts| texts.said(delta.choice, &delta.text));
         }
+        match &delta.end {
+            None => {}
+            Some(Ok(_)) => self.open_choices -= 1,
+            Some(Err(message)) => return Err(self.failed(ApiError::internal(message.clone()))),
+        }
+        Ok(())
+    }
+
+    /// Notes the error that its client is told.
+    pub fn failed(&self, error: ApiError) -> ApiError {
+        self.record().error = Some(error.name());
+        error
+    }
+
+    /// The model has broken; the error to tell.
+    pub fn broke(&self) -> ApiError {
+        self.failed(ApiError::internal("the model broke while it was answering; ask again"))
     }
 
     /// Counts tokens of thinking among those of the answer.
@@ -272,10 +302,7 @@ impl Run {
 
     /// What all of it took, with its receipt; it was not given up.
     pub fn complete(&mut self) -> Usage {
-        self.terms.account.close();
-        let mut record = self.record();
-        record.is_complete = true;
-        record.usage
+        self.terms.account.complete()
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -298,7 +325,7 @@ impl Run {
     pub async fn exhaust(&mut self, mut take: impl FnMut(&mut Run, Delta)) -> Result<(), ApiError> {
         while !self.is_over() {
             let delta = self.answer.next().await;
-            let delta = delta.ok_or_else(|| ApiError::internal("the model broke while it was answering; ask again"))?;
+            let delta = delta.ok_or_else(|| self.broke())?;
             self.note(&delta)?;
             take(self, delta);
         }
@@ -316,7 +343,10 @@ mod tests {
             open: crate::Stop::default().begin().unwrap(),
             request_id: RequestId(String::new()),
             span: Default::default(),
+            row: Row::default(),
+            prompt: None,
             received: Instant::now(),
+            at: SystemTime::now(),
             key: Some(HeaderValue::from_static(key)),
             large_body: None,
             caller: Caller::default(),

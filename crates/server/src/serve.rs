@@ -11,7 +11,7 @@ use crate::app::{App, cors, router};
 use crate::config::{Config, ModelConfig};
 use crate::fleet::{Facts, Loader, Opened};
 use crate::listen::listen;
-use crate::{ServerError, metering, tls};
+use crate::{ServerError, ledger, metering, tls};
 
 /// Threads that read requests and write answers. The engine's team has the cores; these only pass on what it says.
 const HTTP_THREADS: usize = 2;
@@ -39,6 +39,7 @@ pub fn check(config: &Config, loader: &dyn Loader) -> Result<(Vec<(String, Facts
     cors(&config.cors_origins).map(drop)?;
     let open = |model: &ModelConfig| Ok((model.name.clone(), Opened::open(loader, model, config.memory)?.facts()));
     let models = config.models.iter().map(open).collect::<Result<_, ServerError>>()?;
+    ledger::check(config)?;
     Ok((models, metering::check(config)?))
 }
 
@@ -55,6 +56,9 @@ pub fn serve(config: &Config, loader: Arc<dyn Loader>, started: impl FnOnce(&Sta
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(HTTP_THREADS).enable_all().build();
     let runtime = runtime.map_err(ServerError::system("threads for connections"))?;
     let ended = runtime.block_on(run(config, app.clone(), tls, started));
+    if let Some(ledger) = &app.ledger {
+        ledger::close(ledger, app.stop.is_cut());
+    }
     if app.stop.is_cut() {
         // Nothing is waited for: neither a load that is under way nor an engine that ends. They go with the process.
         runtime.shutdown_background();

@@ -115,7 +115,7 @@ pub struct Delta {
     /// If that was asked for: the vector of the text.
     pub vector: Vec<f32>,
     /// The choice is over.
-    pub end: Option<Result<(FinishReason, Usage), String>>,
+    pub end: Option<Result<FinishReason, String>>,
 }
 
 /// What is to come of a submission. Letting go of it cancels the rest.
@@ -315,6 +315,13 @@ struct Active {
 }
 
 impl Active {
+    /// It took this.
+    fn took(&self, usage: Option<Usage>) {
+        if let Some(usage) = usage {
+            self.account.took(self.delta.choice, &usage);
+        }
+    }
+
     /// Sends what there is; it is over.
     fn end(self) {
         let Active { deltas, delta, account, .. } = self;
@@ -376,7 +383,7 @@ impl Worker {
         self.active.retain(|&id, active| {
             let abandoned = active.deltas.is_closed();
             if abandoned {
-                engine.cancel(id);
+                active.took(engine.cancel(id));
                 metrics.aborted();
             }
             !abandoned
@@ -410,6 +417,7 @@ impl Worker {
                 let took = active.received.elapsed();
                 metrics.finished(reason, &usage, took);
                 load.note(took);
+                active.took(Some(usage));
                 active.delta.text.push_str(text);
                 active.delta.end = Some(match reason {
                     FinishReason::NotFinite => {
@@ -417,7 +425,7 @@ impl Worker {
                         tracing::error!(%error, "one answer is given up");
                         Err(error.to_string())
                     }
-                    _ => Ok((reason, usage)),
+                    _ => Ok(reason),
                 });
                 ended.push(active);
             }
@@ -443,7 +451,7 @@ impl Worker {
             Err(error) => {
                 tracing::error!(%error, "a step of the engine failed; what it was answering is given up");
                 for (id, mut active) in self.active.drain() {
-                    self.engine.cancel(id);
+                    active.took(self.engine.cancel(id));
                     active.delta.end = Some(Err(error.to_string()));
                     active.end();
                 }

@@ -97,8 +97,8 @@ mod recorded {
                 span.set_attribute(KeyValue::new("gen_ai.response.finish_reasons", reasons));
             }
             if !record.is_complete {
-                // What `finished_reason` says of it in `/metrics`.
-                span.set_attribute(KeyValue::new("error.type", "abort"));
+                // What `finished_reason` says in `/metrics` of one whose client went away.
+                span.set_attribute(KeyValue::new("error.type", record.error.unwrap_or("abort")));
             }
         }
     }

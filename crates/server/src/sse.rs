@@ -76,7 +76,8 @@ pub fn response(run: Run, chunks: impl Chunks) -> Response {
 impl<C: Chunks> Stream<C> {
     fn take(&mut self, delta: Option<Delta>) {
         let Some(delta) = delta else {
-            return self.fail(ApiError::internal("the model broke while it was answering; ask again"));
+            let error = self.run.broke();
+            return self.fail(error);
         };
         if let Err(error) = self.run.note(&delta) {
             return self.fail(error);

@@ -30,7 +30,8 @@ pub async fn tokenize(State(app): State<Arc<App>>, request: Request) -> Result<R
             }
             (None, messages) => {
                 let messages = messages.unwrap_or_default();
-                prompt::of_messages(service, messages, None, asked.add_generation_prompt, Default::default())?.0
+                let generates = asked.add_generation_prompt;
+                prompt::of_messages(service, messages, None, generates, Default::default())?.tokens
             }
         };
         let token_strs = asked

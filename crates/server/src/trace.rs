@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 
 use crate::account::Round;
 use crate::ids;
+use crate::ledger::{Row, Texts};
 use crate::openai::{Finish, Usage};
 use crate::span::RequestSpan;
 
@@ -66,15 +67,23 @@ pub struct Record {
     pub rounds: Vec<Round>,
     /// Why its choices ended, in the order in which they did.
     pub finish_reasons: Vec<Finish>,
-    /// Set when all has been said; else the client went away.
+    /// Set when all has been said; else there was an error, or the client went away.
     pub is_complete: bool,
+    /// What went wrong.
+    pub error: Option<&'static str>,
+    /// What was said, if the ledger keeps that.
+    pub texts: Option<Texts>,
     /// The request's span, which lives as long as this.
     pub span: RequestSpan,
+    /// Its row in the ledger, likewise.
+    pub row: Row,
 }
 
 impl Record {
-    /// Tells the log and whoever traces requests. The one place where a call is over and all is known of it.
-    pub fn tell(&self) {
+    /// Tells the log, the ledger and whoever traces requests. The one place where a call is over and all is known of it.
+    pub fn tell(&mut self) {
+        let texts = self.texts.take();
+        self.row.called(self, texts);
         self.span.called(self);
         let (usage, receipt, seconds) = (&self.usage, &self.usage.whit, self.received.elapsed().as_secs_f64());
         let finish_reasons: Vec<&str> = self.finish_reasons.iter().map(|reason| reason.as_str()).collect();
@@ -87,6 +96,7 @@ impl Record {
             cached_tokens = usage.prompt_tokens_details.cached_tokens,
             completion_tokens = usage.completion_tokens,
             finish_reasons = finish_reasons.join(","),
+            error = self.error,
             seconds,
             joules = receipt.map(|receipt| receipt.joules),
             tier = receipt.map(|receipt| receipt.tier.name()),

@@ -13,7 +13,7 @@ use common::{Server, chat, connect, pocket, read_reply, write_post};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use whit_server::Config;
-use whit_server::config::{Limits, ModelConfig};
+use whit_server::config::{LedgerConfig, Limits, ModelConfig};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -206,7 +206,9 @@ async fn an_answer_whose_numbers_overflow_is_an_error_of_its_own() {
     overflow::overflowing_at(BAD as u32, folder.path());
     let source = folder.path().to_string_lossy().into_owned();
     let model = ModelConfig { source, ..common::model("pocket") };
-    let server = Server::start(Config { models: vec![model], ..Config::default() }).await;
+    let path = folder.path().join("ledger.db");
+    let ledger = LedgerConfig { path: Some(path.clone()), ..LedgerConfig::default() };
+    let server = Server::start(Config { models: vec![model], ledger, ..Config::default() }).await;
     let ask = async |prompt: Value, stream: bool| {
         let limits = json!({"max_tokens": 60, "ignore_eos": true, "temperature": 0, "logprobs": 3});
         let mut body = json!({"model": "pocket", "prompt": prompt, "stream": stream});
@@ -240,4 +242,7 @@ async fn an_answer_whose_numbers_overflow_is_an_error_of_its_own() {
     let counted = "vllm:request_success_total{model_name=\"pocket\",finished_reason=\"error\"} 3";
     assert!(metrics.contains(counted), "{metrics}");
     server.counts("vllm:num_requests_running", "0").await;
+    let errors: Vec<Value> = server.rows(&path).iter().map(|row| row["error"].clone()).collect();
+    assert_eq!(errors.iter().filter(|error| **error == "internal_error").count(), 3, "{errors:?}");
+    assert_eq!(errors.iter().filter(|error| error.is_null()).count(), 4, "{errors:?}");
 }

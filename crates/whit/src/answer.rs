@@ -1,6 +1,6 @@
 //! One answer of the engine: streamed, stoppable, counted.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 use whit_engine::{Engine, EngineError, Event, FinishReason, Request, TokenLogprob, Usage};
@@ -50,8 +50,6 @@ pub fn answer(
 ) -> anyhow::Result<Answer> {
     let ctrl_c = interrupt::Answer::begin();
     let begun = Instant::now();
-    let mut first_token = None;
-    let prompt_tokens = request.prompt.len();
     let id = engine.submit(request)?;
     let mut answer = Answer {
         ids: vec![],
@@ -63,16 +61,7 @@ pub fn answer(
     };
     loop {
         if ctrl_c.stopped() {
-            engine.cancel(id);
-            let first = first_token.unwrap_or_else(Instant::now);
-            answer.usage = Usage {
-                prompt_tokens,
-                generated_tokens: answer.ids.len(),
-                time_to_first_token: first - begun,
-                prefill_time: first - begun,
-                decode_time: if answer.ids.is_empty() { Duration::ZERO } else { first.elapsed() },
-                ..Usage::default()
-            };
+            answer.usage = engine.cancel(id).unwrap_or_default();
             answer.receipt = till.map(|till| till.receipt(&answer.usage, begun.elapsed()));
             return Ok(answer);
         }
@@ -83,7 +72,6 @@ pub fn answer(
         engine.step(|event| {
             let text = match event {
                 Event::Token { id, text, logprobs, .. } => {
-                    first_token.get_or_insert_with(Instant::now);
                     answer.ids.push(id);
                     answer.logprobs.extend(logprobs.cloned());
                     text

@@ -38,6 +38,18 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// A time as it is written in a configuration: `90 d`, `36 h`, `5 min`, `90 s`; in the largest unit of which it is a whole number.
+pub fn age(age: Duration) -> String {
+    let seconds = age.as_secs();
+    match [(86_400, "d"), (3600, "h"), (60, "min")]
+        .iter()
+        .find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit))
+    {
+        Some((unit, name)) if age.subsec_nanos() == 0 => format!("{} {name}", seconds / unit),
+        _ => format!("{} s", figures(age.as_secs_f64())),
+    }
+}
+
 /// `12.3 tokens/s`, or a dash if there was no time to speak of.
 pub fn rate(tokens: usize, duration: Duration) -> String {
     match per_second(tokens, duration) {
@@ -137,6 +149,9 @@ mod tests {
         assert_eq!(duration(Duration::from_micros(830)), "830 µs");
         assert_eq!(duration(Duration::from_micros(12_480)), "12.5 ms");
         assert_eq!(duration(Duration::from_secs(245)), "4 min 05 s");
+        let ages = [90 * 86_400, 36 * 3600, 300, 90].map(|seconds| age(Duration::from_secs(seconds)));
+        assert_eq!(ages, ["90 d", "36 h", "5 min", "90 s"]);
+        assert_eq!(age(Duration::from_millis(2500)), "2.50 s");
         assert_eq!(rate(0, Duration::from_secs(1)), "-");
         assert_eq!(rate(100, Duration::from_secs(8)), "12.5 tokens/s");
     }

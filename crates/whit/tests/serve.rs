@@ -2,11 +2,15 @@
 
 mod common;
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 use common::{fixture, started, whit};
+use rusqlite::Connection;
 
 fn pocket() -> String {
     fixture("pocket-q8_0.gguf").to_string_lossy().into_owned()
@@ -26,13 +30,18 @@ fn curl_until_it_ends(line: &str) {
 
 /// A connection with the question that the command line asks.
 fn asked(line: &str) -> TcpStream {
+    ask(line, "").expect("asked")
+}
+
+/// The same with more lines in its head, of a server that may be gone.
+fn ask(line: &str, more: &str) -> std::io::Result<TcpStream> {
     let url = line.split(' ').nth(1).and_then(|url| url.strip_prefix("http://")).expect("a URL");
     let (address, path) = url.split_once('/').expect("a path");
     let body = line.split_once("-d '").and_then(|(_, body)| body.strip_suffix('\'')).expect("a body");
-    let mut stream = TcpStream::connect(address).expect("connected");
-    let head = "host: localhost\r\ncontent-type: application/json\r\nconnection: close";
-    write!(stream, "POST /{path} HTTP/1.1\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).expect("written");
-    stream
+    let mut stream = TcpStream::connect(address)?;
+    let head = format!("host: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n{more}");
+    write!(stream, "POST /{path} HTTP/1.1\r\n{head}content-length: {}\r\n\r\n{body}", body.len())?;
+    Ok(stream)
 }
 
 #[test]
@@ -73,7 +82,7 @@ fn one_that_is_killed_under_load_answers_the_same_when_it_is_started_again() {
             std::thread::spawn(move || curl_until_it_ends(&endless))
         })
         .collect();
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    std::thread::sleep(Duration::from_millis(100));
     child.kill().expect("killed");
     child.wait().expect("it ends");
     for client in clients {
@@ -135,6 +144,120 @@ fn what_is_said_of_costs_is_checked() {
     }
 }
 
+/// Does what the command line would do, under an id; whether all of the answer came.
+fn is_answered(line: &str, id: &str) -> bool {
+    let mut answer = String::new();
+    let read = ask(line, &format!("x-request-id: {id}\r\n")).and_then(|mut stream| stream.read_to_string(&mut answer));
+    read.is_ok() && answer.contains("\"usage\"")
+}
+
+/// How often each request is in a ledger, by its id.
+fn rows(path: &Path) -> HashMap<String, u64> {
+    let connection = Connection::open(path).expect("opened");
+    let whole: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("an answer");
+    assert_eq!(whole, "ok");
+    let mut statement =
+        connection.prepare("SELECT request_id, count(*) FROM requests GROUP BY request_id").expect("a query");
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64))).expect("rows");
+    rows.collect::<Result<_, _>>().expect("rows")
+}
+
+/// A server with a ledger under the load of four clients, until `end` has ended it; what was answered, and when.
+fn under_load(path: &Path, end: impl FnOnce(&mut Child)) -> Vec<(String, Instant)> {
+    let ledger = path.to_string_lossy();
+    let (mut child, _home) =
+        whit(["serve", &pocket(), "--port", "0", "--threads", "1", "--ledger", &ledger, "--log", "off"]).spawn();
+    let lines = started(&mut child);
+    assert_eq!(lines[3], format!("keeping requests in {ledger}: no prompts and answers"), "{lines:#?}");
+    let line = lines.last().expect("a curl").replace("\"messages\"", "\"max_tokens\":8,\"messages\"");
+    let clients = (0..4).map(|client| {
+        let line = line.clone();
+        std::thread::spawn(move || {
+            let mut answered = vec![];
+            for number in 0.. {
+                let id = format!("{client}-{number}");
+                if !is_answered(&line, &id) {
+                    break;
+                }
+                answered.push((id, Instant::now()));
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            answered
+        })
+    });
+    let clients: Vec<_> = clients.collect();
+    end(&mut child);
+    child.wait().expect("it ends");
+    clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect()
+}
+
+#[test]
+fn a_server_that_is_killed_leaves_a_whole_ledger_that_lacks_a_second_at_most() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let mut killed = Instant::now();
+    let answered = under_load(&path, |child| {
+        std::thread::sleep(Duration::from_millis(2500));
+        killed = Instant::now();
+        child.kill().expect("killed");
+    });
+    let report = whit(["ledger", &path.to_string_lossy(), "--json"]).json();
+    let rows = rows(&path);
+    assert_eq!(report["total"]["requests"], rows.len(), "{report:#}");
+    assert!(rows.values().all(|&count| count == 1), "a request is there twice");
+    let promised: Vec<_> =
+        answered.iter().filter(|(_, at)| *at + Duration::from_secs(1) <= killed).map(|(id, _)| id).collect();
+    // Else it has shown nothing.
+    assert!(promised.len() > 50, "{} of {}", promised.len(), answered.len());
+    let lost: Vec<_> = promised.iter().filter(|id| !rows.contains_key(**id)).collect();
+    assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), promised.len());
+}
+
+#[test]
+fn a_server_that_is_told_to_stop_leaves_every_row() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let answered = under_load(&path, |child| {
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill runs").success());
+    });
+    let rows = rows(&path);
+    assert!(answered.len() > 10, "{}", answered.len());
+    let lost: Vec<_> = answered.iter().filter(|(id, _)| rows.get(id) != Some(&1)).collect();
+    assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), answered.len());
+}
+
+#[test]
+fn what_is_said_of_the_ledger_is_checked() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("whit.toml");
+    let check = |text: &str, more: &[&str]| {
+        std::fs::write(&path, text).expect("written");
+        whit([&["serve", &pocket(), "--config", &path.to_string_lossy(), "--check"], more].concat())
+    };
+    let beside = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let whole = "[ledger]\npath = \"ledger.db\"\nretention = \"90d\"\nmax_size = \"1GiB\"\nrecord = \"full\"\nredact = ['\\d{4}', '@']\n";
+    let line = |file: &str| {
+        format!("keeping requests in {file}: prompts and answers, redacted by 2 patterns, for 90 d, up to 1 GiB\n")
+    };
+    let checked = check(whole, &[]).stdout();
+    assert!(checked.ends_with(&line(&beside("ledger.db"))), "{checked}");
+    let checked = check(whole, &["--ledger", &beside("other.db")]).stdout();
+    assert!(checked.ends_with(&line(&beside("other.db"))), "{checked}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "a check leaves no file behind");
+    for (text, words) in [
+        ("[ledger]\npath = \"no/such/ledger.db\"", &["no/such/ledger.db", "cannot be used", "--ledger"][..]),
+        ("[ledger]\npath = \"whit.toml\"", &["whit.toml", "not a ledger"]),
+        ("[ledger]\nrecord = \"hash\"", &["[ledger]", "not where"]),
+        ("[ledger]\npath = \"l\"\nredact = ['(a']", &["redact", "'(a' is not a pattern"]),
+        ("[ledger]\npath = \"l\"\nretention = \"a while\"", &["whit.toml", "line 3", "'a while' is not a time"]),
+        ("[ledger]\npath = \"l\"\nsize = 3", &["whit.toml", "line 3", "size"]),
+    ] {
+        check(text, &[]).refused(2, words);
+    }
+    whit(["serve", &pocket(), "--ledger", &beside("no/such/ledger.db")]).refused(2, &["no/such/ledger.db"]);
+}
+
 #[test]
 fn what_is_unsafe_or_missing_is_refused() {
     whit(["serve", &pocket(), "--host", "0.0.0.0"]).refused(2, &["--api-key", "--allow-anonymous"]);
@@ -146,7 +269,10 @@ fn what_is_unsafe_or_missing_is_refused() {
 
 #[test]
 fn a_second_signal_ends_it_in_the_middle_of_an_answer() {
-    let (mut child, _home) = whit(["serve", &pocket(), "--port", "0", "--threads", "1"]).spawn();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let ledger = path.to_string_lossy();
+    let (mut child, _home) = whit(["serve", &pocket(), "--port", "0", "--threads", "1", "--ledger", &ledger]).spawn();
     let line = started(&mut child).pop().expect("a curl");
     let endless = line.replace("\"messages\"", "\"ignore_eos\":true,\"n\":128,\"stream\":true,\"messages\"");
     let mut client = asked(&endless);
@@ -162,6 +288,9 @@ fn a_second_signal_ends_it_in_the_middle_of_an_answer() {
     let _ = client.read_to_end(&mut rest);
     assert!(!String::from_utf8_lossy(&rest).contains("[DONE]"));
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let cut = "SELECT count(*) FROM requests WHERE error = 'abort' AND output_tokens > 0";
+    let cut: i64 = Connection::open(&path).expect("opened").query_row(cut, [], |row| row.get(0)).expect("a count");
+    assert_eq!(cut, 1, "what it was at has a row too");
 }
 
 #[test]

@@ -269,6 +269,20 @@ pub(super) fn open_to_read(path: &Path) -> Result<Option<Connection>, LedgerErro
     })
 }
 
+/// Looks whether a ledger could be opened or begun at `path`, and leaves no file behind: it would be one of whoever looks.
+pub(super) fn look(path: &Path) -> Result<(), LedgerError> {
+    match fs::OpenOptions::new().write(true).open(path) {
+        Ok(_) => identify(path, &connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?).map(drop),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let mut beside = path.as_os_str().to_owned();
+            beside.push(format!(".check-{}", std::process::id()));
+            let made = fs::OpenOptions::new().write(true).create_new(true).open(&beside);
+            made.and_then(|_| fs::remove_file(&beside)).map_err(|error| system(path, error))
+        }
+        Err(error) => Err(system(path, error)),
+    }
+}
+
 /// Makes the file, for its owner alone, unless it is there. SQLite gives its log beside it the same rights.
 fn begin_private(path: &Path) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();

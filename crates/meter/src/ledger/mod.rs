@@ -11,7 +11,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
@@ -128,6 +128,24 @@ pub enum LedgerError {
     },
 }
 
+impl Options {
+    fn check(&self) -> Result<(), LedgerError> {
+        match self.max_size.filter(|&size| size < LEAST_MAX_SIZE) {
+            Some(size) => Err(LedgerError::Option(format!("max_size = {size}: a ledger needs 1 MiB or more"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Looks whether a ledger could be opened or begun at `path`. No file is left behind, and no row is removed.
+///
+/// # Errors
+/// As those of [`Ledger::open`].
+pub fn check(path: &Path, options: &Options) -> Result<(), LedgerError> {
+    options.check()?;
+    file::look(path)
+}
+
 /// A ledger that is written. Dropping it writes what was handed in, and waits for that.
 #[derive(Debug)]
 pub struct Ledger {
@@ -154,9 +172,7 @@ impl Ledger {
     /// # Errors
     /// If the file is something else, damaged, or of a newer whit, if it cannot be written, or an option cannot be.
     pub fn open(path: &Path, options: Options, say: impl Fn(&str) + Send + 'static) -> Result<Ledger, LedgerError> {
-        if let Some(size) = options.max_size.filter(|&size| size < LEAST_MAX_SIZE) {
-            return Err(LedgerError::Option(format!("max_size = {size}: a ledger needs 1 MiB or more")));
-        }
+        options.check()?;
         let keeps_texts = options.record != Record::None;
         let file = File::open(path, options)?;
         let queued = Arc::new(Queued::default());
@@ -195,11 +211,15 @@ impl Ledger {
 
     /// Waits until what was handed in so far is on disk, or could not be written.
     pub fn flush(&self) {
+        self.flush_within(Duration::MAX);
+    }
+
+    /// The same, but not for longer than this. Returns whether it came to an end.
+    pub fn flush_within(&self, longest: Duration) -> bool {
         let (done, is_done) = channel();
-        if self.queue.as_ref().is_some_and(|queue| queue.send(Message::Flush(done)).is_ok()) {
-            // The writer says so by dropping its end.
-            let _ = is_done.recv();
-        }
+        let is_asked = self.queue.as_ref().is_some_and(|queue| queue.send(Message::Flush(done)).is_ok());
+        // The writer says so by dropping its end.
+        !is_asked || is_done.recv_timeout(longest) == Err(RecvTimeoutError::Disconnected)
     }
 }
 

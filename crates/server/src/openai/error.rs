@@ -16,6 +16,10 @@ pub struct ApiError {
     retry_after: Option<Duration>,
 }
 
+/// An error's name, among the extensions of the response that tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorName(pub &'static str);
+
 /// The body of every error.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ErrorBody {
@@ -101,6 +105,11 @@ impl ApiError {
         self.status
     }
 
+    /// Its name for programs: its code, or else its kind.
+    pub fn name(&self) -> &'static str {
+        self.object.code.unwrap_or(self.object.kind)
+    }
+
     /// The sentence.
     pub fn message(&self) -> &str {
         &self.object.message
@@ -114,8 +123,9 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let (status, retry_after) = (self.status, self.retry_after);
+        let (status, retry_after, name) = (self.status, self.retry_after, self.name());
         let mut response = (status, super::json(&self.into_body())).into_response();
+        response.extensions_mut().insert(ErrorName(name));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(after) = retry_after {

@@ -21,7 +21,7 @@ mod tools;
 mod usage;
 
 pub use budget::Budget;
-pub use error::{ApiError, ErrorBody, ErrorObject};
+pub use error::{ApiError, ErrorBody, ErrorName, ErrorObject};
 pub use fields::Fields;
 pub use format::ResponseFormat;
 pub use receipt::ReceiptSchema;

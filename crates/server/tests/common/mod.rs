@@ -9,6 +9,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -151,6 +153,12 @@ impl Server {
         (address, tokio::spawn(whit_server::listen(listener, self.router.clone(), None, limits, stop)))
     }
 
+    /// The rows of its ledger so far, by column.
+    pub fn rows(&self, path: &Path) -> Vec<Value> {
+        self.app.ledger.as_ref().expect("a ledger").flush();
+        rows(path)
+    }
+
     /// Waits until a counter of `/metrics` has this value.
     pub async fn counts(&self, name: &str, value: &str) {
         let line = format!("{name}{{model_name=\"pocket\"}} {value}");
@@ -162,6 +170,27 @@ impl Server {
         }
         panic!("{line} is not in\n{}", self.get("/metrics").await.text());
     }
+}
+
+/// The rows of a ledger, by column.
+pub fn rows(path: &Path) -> Vec<Value> {
+    let connection = Connection::open(path).expect("opened");
+    let mut statement = connection.prepare("SELECT * FROM requests ORDER BY id").expect("a table");
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let row = |row: &rusqlite::Row| {
+        let columns = names.iter().enumerate().map(|(at, name)| {
+            let value = match row.get_ref(at)? {
+                ValueRef::Null => Value::Null,
+                ValueRef::Integer(number) => json!(number),
+                ValueRef::Real(number) => json!(number),
+                ValueRef::Text(text) => json!(String::from_utf8_lossy(text)),
+                ValueRef::Blob(bytes) => json!(bytes),
+            };
+            Ok((name.clone(), value))
+        });
+        columns.collect::<rusqlite::Result<_>>().map(Value::Object)
+    };
+    statement.query_map([], row).expect("rows").collect::<Result<_, _>>().expect("rows")
 }
 
 /// A greedy chat with one message, and further fields.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use whit_engine::{MemoryPlan, Options};
+use whit_meter::ledger::Record;
 use whit_server::config::{
-    ApiKey, Config, File, FileModel, MeterConfig, MeterSource, ModelConfig, TlsFiles, read_keys,
+    ApiKey, Config, File, FileModel, LedgerConfig, MeterConfig, MeterSource, ModelConfig, TlsFiles, read_keys,
 };
 use whit_server::{Facts, Loader, ServerError, Started};
 
@@ -91,6 +92,9 @@ pub struct ServeArgs {
     /// command:LINE [default: auto]
     #[arg(long, value_name = "SOURCE")]
     meter: Option<MeterSource>,
+    /// Keep a row for every request in this file, which `whit ledger` sums up
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
     /// How to write what happens to standard error, a line each
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log: Log,
@@ -108,6 +112,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
             anstream::println!("{}", model_line(&name, &facts));
         }
         anstream::println!("{meter}");
+        say_ledger(&config.ledger);
         return Ok(());
     }
     log_to_stderr(args.log);
@@ -167,6 +172,7 @@ fn config(args: &ServeArgs) -> anyhow::Result<Config> {
         meter: MeterConfig { source: args.meter.clone().unwrap_or(file.meter.source), ..file.meter },
         tariff: file.tariff,
         guarantee: file.guarantee,
+        ledger: LedgerConfig { path: args.ledger.clone().or(file.ledger.path), ..file.ledger },
     })
 }
 
@@ -239,6 +245,26 @@ fn model_line(name: &str, facts: &Facts) -> String {
     )
 }
 
+/// Where requests are kept, what of them and for how long, if they are.
+fn say_ledger(ledger: &LedgerConfig) {
+    let Some(path) = &ledger.path else { return };
+    let texts = match (ledger.record, ledger.redact.len()) {
+        (Record::None, _) => "no prompts and answers".to_owned(),
+        (Record::Hash, _) => "hashes of prompts and answers".to_owned(),
+        (Record::Full, 0) => "prompts and answers in full".to_owned(),
+        (Record::Full, 1) => "prompts and answers, redacted by 1 pattern".to_owned(),
+        (Record::Full, patterns) => format!("prompts and answers, redacted by {patterns} patterns"),
+    };
+    let age = ledger.retention.map(|age| format!(", for {}", format::age(age)));
+    let size = ledger.max_size.map(|size| format!(", up to {}", format::bytes(size)));
+    anstream::println!(
+        "keeping requests in {}: {texts}{}{}",
+        path.display(),
+        age.unwrap_or_default(),
+        size.unwrap_or_default()
+    );
+}
+
 /// The models, the address, and a request that works.
 fn say_started(config: &Config, started: &Started) {
     for (name, facts) in &started.models {
@@ -256,6 +282,7 @@ fn say_started(config: &Config, started: &Started) {
     let url = format!("{scheme}://{}", started.address);
     anstream::println!("listening at {url}, {who}");
     anstream::println!("{}", started.meter);
+    say_ledger(&config.ledger);
     let Some((name, facts)) = started.models.first() else { return };
     let (path, body) = match facts {
         Some(facts) if !facts.can_chat => {

@@ -329,7 +329,9 @@ fn answers_per_second(
         }
     }
     let seconds = start.map_or(f64::INFINITY, |start| start.elapsed().as_secs_f64());
-    running.into_iter().for_each(|id| engine.cancel(id));
+    for id in running {
+        engine.cancel(id);
+    }
     Ok(tokens as f64 / seconds)
 }
 
