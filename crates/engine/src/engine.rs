@@ -316,7 +316,7 @@ impl Engine {
     ///
     /// # Errors
     /// If the prompt is empty, longer than the context, or has an id outside the vocabulary; if a sampling value is out of range, or the
-    /// constraint is of another vocabulary.
+    /// constraint is of another vocabulary; if a confidence is asked for without a constraint or at a temperature out of range.
     pub fn submit(&mut self, request: Request) -> Result<RequestId, EngineError> {
         self.check_tokens(&request.prompt)?;
         let answer = match request.task {
@@ -331,6 +331,17 @@ impl Engine {
             )));
         }
         request.sampling.check(self.model.vocab_size).map_err(EngineError::Request)?;
+        match request.confidence {
+            Some(_) if request.constraint.is_none() => {
+                return Err(EngineError::Request("a confidence is of an answer under a constraint: give one".into()));
+            }
+            Some(temperature) if !(0.01..=100.0).contains(&temperature) => {
+                return Err(EngineError::Request(format!(
+                    "the confidence's temperature is {temperature}: use 0.01 to 100"
+                )));
+            }
+            _ => {}
+        }
         if let (Some(constraint), Some(tokenizer)) = (&request.constraint, &self.tokenizer)
             && !constraint.is_of(tokenizer.vocab_size())
         {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod blocks;
+pub mod brick;
 mod clients;
 mod compile;
 mod constraint;

@@ -13,7 +13,7 @@ use crate::clients::Who;
 use crate::constraint::{Constraint, End};
 use crate::draft::Drafts;
 use crate::request::{Event, FinishReason, Pooling, Request, RequestId, Task, TokenLogprob, Usage};
-use crate::sampler::{Sampler, allows};
+use crate::sampler::{Sampler, allows, log_share};
 use crate::stop::{Passed, StopTexts};
 
 /// A request with everything that belongs to it.
@@ -63,6 +63,8 @@ pub(crate) struct Running {
     /// What the answer must fit; away while its mask is computed.
     pub constraint: Option<Box<Constraint>>,
     is_constrained: bool,
+    /// The temperature of the answer's probability, if that is asked for, and its logarithm so far.
+    confidence: Option<(f32, f64)>,
     /// The sum of the vectors of the tokens so far, for their mean. The order of the sum is theirs, whatever the chunks are.
     sum: Vec<f64>,
 }
@@ -128,6 +130,7 @@ impl Running {
             drafts: Drafts::default(),
             is_constrained: request.constraint.is_some(),
             constraint: request.constraint.map(Box::new),
+            confidence: request.confidence.map(|temperature| (temperature, 0.0)),
             sum: vec![],
         }
     }
@@ -309,6 +312,9 @@ impl Running {
                     let reason = if overflowed { FinishReason::NotFinite } else { FinishReason::Constraint };
                     return self.finish(reason, tell);
                 }
+                if let Some((temperature, log)) = &mut self.confidence {
+                    *log += log_share(logits, mask, id, *temperature);
+                }
                 constraint.consume(id);
                 id
             }
@@ -350,7 +356,8 @@ impl Running {
         tell(Event::Token { request: self.id, id, text, logprobs });
         if is_stopped {
             self.over = true;
-            tell(Event::Finished { request: self.id, text: "", reason: FinishReason::Stop, usage: self.usage() });
+            let (reason, usage) = (FinishReason::Stop, self.usage());
+            tell(Event::Finished { request: self.id, text: "", reason, usage, confidence: None });
         } else if is_stop || ends {
             self.finish(FinishReason::Stop, tell);
         } else if self.tokens.len() >= self.limit {
@@ -364,11 +371,14 @@ impl Running {
         let usage = self.usage();
         // What was held back can still hold a stop text, if the decoder kept part of it.
         let decoder = self.decoder.take();
-        let (text, reason) = match self.stop_texts.finish(|text| decoder.into_iter().for_each(|d| d.finish_to(text))) {
-            Passed::Text(text) => (text, reason),
-            Passed::Stop(text) => (text, FinishReason::Stop),
-        };
-        tell(Event::Finished { request: self.id, text, reason, usage });
+        let (text, reason, is_whole) =
+            match self.stop_texts.finish(|text| decoder.into_iter().for_each(|d| d.finish_to(text))) {
+                Passed::Text(text) => (text, reason, reason == FinishReason::Stop),
+                Passed::Stop(text) => (text, FinishReason::Stop, false),
+            };
+        let probability = |(_, log): (f32, f64)| Some(log.exp()).filter(|p| is_whole && p.is_finite());
+        let confidence = self.confidence.and_then(probability);
+        tell(Event::Finished { request: self.id, text, reason, usage, confidence });
     }
 
     /// What it took so far.

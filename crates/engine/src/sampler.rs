@@ -214,6 +214,30 @@ pub(crate) fn most_likely(logits: &[f32]) -> u32 {
     best as u32
 }
 
+/// The logarithm of the probability of `id`, which `mask` allows, among all that it allows: of their softmax at `temperature`.
+pub(crate) fn log_share(logits: &[f32], mask: &Mask, id: u32, temperature: f32) -> f64 {
+    let known = &logits[..mask.len().min(logits.len())];
+    let mut largest = f32::NEG_INFINITY;
+    each_allowed(known, mask, |logit| largest = largest.max(logit));
+    // Relative to the largest: no term overflows, and the sum is 1 at least.
+    let mut sum = 0.0;
+    each_allowed(known, mask, |logit| sum += f64::from(((logit - largest) / temperature).exp()));
+    f64::from((logits[id as usize] - largest) / temperature) - sum.ln()
+}
+
+/// The logits of what `mask` allows, in the order of their tokens.
+fn each_allowed(logits: &[f32], mask: &Mask, mut each: impl FnMut(f32)) {
+    for (logits, &allowed) in logits.chunks(32).zip(mask.as_slice()) {
+        let mut left = allowed;
+        while left != 0 {
+            if let Some(&logit) = logits.get(left.trailing_zeros() as usize) {
+                each(logit);
+            }
+            left &= left - 1;
+        }
+    }
+}
+
 /// `log(sum(exp(logits)))`, so that `logits[i] - this` is a log-probability.
 pub(crate) fn log_sum_exp(logits: &[f32]) -> f64 {
     let largest = logits.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
@@ -377,6 +401,28 @@ mod tests {
             (0..50).map(|_| sampler.choose(&LOGITS, mask)).collect::<Vec<_>>()
         };
         assert_eq!(run(Some(&mask)), run(None));
+    }
+
+    #[test]
+    fn the_shares_of_what_a_mask_allows_are_its_softmax_at_the_temperature() {
+        let logits: Vec<f32> = (0..70).map(|id| ((id * 37) % 101) as f32 * 2.0 - 100.0).collect();
+        // A vocabulary of 68 of the model's 70 tokens.
+        let mut mask = Mask::alloc(68);
+        let allowed = [0, 3, 31, 32, 40, 63, 64, 67];
+        allowed.iter().for_each(|&id| mask.allow_token(id));
+        for temperature in [0.25, 1.0, 3.0, 100.0] {
+            let weights = allowed.map(|id| (f64::from(logits[id as usize]) / f64::from(temperature)).exp());
+            let total: f64 = weights.iter().sum();
+            let shares = allowed.map(|id| log_share(&logits, &mask, id, temperature).exp());
+            assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-6, "{shares:?}");
+            for (share, weight) in shares.iter().zip(weights) {
+                assert!((share - weight / total).abs() < 1e-6, "{share} is not {}", weight / total);
+            }
+        }
+        let mut only = Mask::alloc(68);
+        only.allow_token(67);
+        assert_eq!(log_share(&logits, &only, 67, 0.5), 0.0, "no choice, no doubt");
+        assert!(log_share(&[f32::NAN; 70], &mask, 3, 1.0).is_nan());
     }
 
     #[test]

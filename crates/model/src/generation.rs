@@ -25,19 +25,19 @@ impl GenerationDefaults {
                 Ok(GenerationDefaults::from_numbers(["temp", "top_k", "top_p", "min_p", "penalty_repeat"].map(number)))
             }
             Config::HuggingFace(_) => {
-                let path = checkpoint.path.join("generation_config.json");
-                let text = match std::fs::read_to_string(&path) {
-                    Ok(text) => text,
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                        return Ok(GenerationDefaults::default());
-                    }
-                    Err(source) => return Err(ModelError::Io { path, source }),
-                };
-                let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| ModelError::Malformed {
-                    path,
-                    item: "generation_config.json".into(),
-                    problem: format!("{error}; fetch the file again, or delete it: it only holds sampling defaults"),
-                })?;
+                const FILE: &str = "generation_config.json";
+                if !checkpoint.folder.has(FILE) {
+                    return Ok(GenerationDefaults::default());
+                }
+                let bytes = checkpoint.folder.open(FILE)?;
+                let value: serde_json::Value =
+                    serde_json::from_slice(bytes.as_ref()).map_err(|error| ModelError::Malformed {
+                        path: checkpoint.folder.file(FILE),
+                        item: FILE.into(),
+                        problem: format!(
+                            "{error}; fetch the file again, or delete it: it only holds sampling defaults"
+                        ),
+                    })?;
                 let number = |key: &str| value.get(key)?.as_f64();
                 let mut found = GenerationDefaults::from_numbers(
                     ["temperature", "top_k", "top_p", "min_p", "repetition_penalty"].map(number),

@@ -1,10 +1,13 @@
-//! Reads models: GGUF and safetensors over a memory map, their configuration as a [`DecoderSpec`], tokenizer, chat template.
+//! Reads models: GGUF and safetensors over a memory map, their configuration as a [`DecoderSpec`], tokenizer, chat template; and bricks,
+//! which hold one of these.
 //!
 //! Reads only: nothing here computes with weights, and nothing is written.
 
 pub mod arch;
+pub mod brick;
 pub mod checkpoint;
 mod error;
+mod files;
 mod generation;
 pub mod gguf;
 mod map;
@@ -14,6 +17,7 @@ pub mod spec;
 pub mod template;
 pub mod tokenizer;
 
+pub use brick::Brick;
 pub use checkpoint::{Checkpoint, Config, Tensor};
 pub use error::ModelError;
 pub use generation::GenerationDefaults;

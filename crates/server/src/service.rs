@@ -412,7 +412,7 @@ impl Worker {
                     active.delta.vector = vector.to_vec();
                 }
             }
-            Event::Finished { request, text, reason, usage } => {
+            Event::Finished { request, text, reason, usage, .. } => {
                 let Some(mut active) = active.remove(&request) else { return };
                 let took = active.received.elapsed();
                 metrics.finished(reason, &usage, took);

@@ -20,6 +20,8 @@ pub struct Answer {
     pub logprobs: Vec<TokenLogprob>,
     /// Why it ended.
     pub finish: Finish,
+    /// How probable it was under its constraint, if asked for; `None` if it was cut.
+    pub confidence: Option<f64>,
     /// What it took.
     pub usage: Usage,
     /// What it cost, if somebody counts.
@@ -56,6 +58,7 @@ pub fn answer(
         text: String::new(),
         logprobs: vec![],
         finish: Finish::Interrupted,
+        confidence: None,
         usage: Usage::default(),
         receipt: None,
     };
@@ -76,11 +79,12 @@ pub fn answer(
                     answer.logprobs.extend(logprobs.cloned());
                     text
                 }
-                Event::Finished { text, reason, usage, .. } => {
+                Event::Finished { text, reason, usage, confidence, .. } => {
+                    answer.confidence = confidence;
                     overflowed = reason == FinishReason::NotFinite;
                     answer.finish = match reason {
                         FinishReason::Stop => Finish::Stop,
-                        // Nobody asks for a deadline, a budget or a constraint here.
+                        // Nobody asks for a deadline or a budget here.
                         FinishReason::Length
                         | FinishReason::Deadline
                         | FinishReason::Budget

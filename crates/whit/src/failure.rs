@@ -7,6 +7,7 @@ use whit_engine::EngineError;
 use whit_meter::ledger::LedgerError;
 use whit_model::ModelError;
 use whit_server::ServerError;
+use whit_tune::TuneError;
 
 use crate::hub::HubError;
 
@@ -59,6 +60,10 @@ pub fn verdict(error: &anyhow::Error) -> (u8, Option<String>) {
             )
             || cause.downcast_ref::<LedgerError>().is_some_and(|error| !matches!(error, LedgerError::System { .. }))
             || matches!(
+                cause.downcast_ref(),
+                Some(TuneError::Model(_) | TuneError::Example { .. } | TuneError::Inside(_))
+            )
+            || matches!(
                 cause.downcast_ref::<ServerError>(),
                 Some(
                     ServerError::Config(_) | ServerError::File { .. } | ServerError::Locate(_) | ServerError::Model(_)
@@ -77,10 +82,10 @@ pub fn verdict(error: &anyhow::Error) -> (u8, Option<String>) {
     (if input { 2 } else { 1 }, Some(sentence(error)))
 }
 
-/// The engine's error, also where the server passes it on.
+/// The engine's error, also where another crate passes it on.
 fn engine_error<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e EngineError> {
-    match cause.downcast_ref() {
-        Some(ServerError::Engine(error)) => Some(error),
+    match (cause.downcast_ref(), cause.downcast_ref()) {
+        (Some(ServerError::Engine(error)), _) | (_, Some(TuneError::Engine(error))) => Some(error),
         _ => cause.downcast_ref(),
     }
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod bricks;
 mod chat;
 mod commands;
 mod failure;

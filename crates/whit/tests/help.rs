@@ -6,11 +6,14 @@ use common::{assert_snapshot, whit};
 
 #[test]
 fn the_help_is_as_a_person_has_reviewed_it() {
-    let commands: [&[&str]; 14] = [
+    let commands: [&[&str]; 17] = [
         &[],
         &["run"],
         &["serve"],
         &["inspect"],
+        &["brick", "inspect"],
+        &["brick", "check"],
+        &["brick", "pack"],
         &["bench", "kernels"],
         &["bench", "machine"],
         &["bench", "model"],

@@ -21,6 +21,7 @@ use llguidance::{Matcher, ParserFactory};
 use whit_model::Tokenizer;
 
 pub(crate) use self::masks::Masks;
+use self::schema::Spacing;
 use self::vocabulary::Vocabulary;
 
 /// Tokens that may come next: bit `i` for token `i`.
@@ -49,6 +50,8 @@ const LONGEST_LINE: usize = 100;
 pub enum Grammar {
     /// A JSON text that is valid under this JSON Schema (the schema's own text).
     JsonSchema(String),
+    /// The same without white space between its parts, so that there is mostly one way to write a value.
+    CompactJson(String),
     /// Any JSON object.
     JsonObject,
     /// A text that this regular expression (of Rust's `regex`) matches from end to end.
@@ -68,7 +71,8 @@ impl Grammar {
     /// If a schema is no JSON, or too large.
     pub fn to_lark(&self) -> Result<String, ConstraintError> {
         Ok(match self {
-            Grammar::JsonSchema(text) => format!("start: %json {}\n", schema::read(text)?),
+            Grammar::JsonSchema(text) => format!("start: %json {}\n", schema::read(text, Spacing::Usual)?),
+            Grammar::CompactJson(text) => format!("start: %json {}\n", schema::read(text, Spacing::None)?),
             Grammar::JsonObject => format!("start: %json {}\n", schema::any_object()),
             Grammar::Regex(regex) => format!("start: /{}/\n", with_slashes_escaped(regex)),
             Grammar::Lark(text) => text.clone(),
@@ -226,7 +230,7 @@ fn next_mask(matcher: &mut Matcher) -> Result<Option<Mask>, String> {
 fn check_size(grammar: &Grammar) -> Result<(), ConstraintError> {
     let (bytes, lines) = match grammar {
         Grammar::JsonObject => (0, 0),
-        Grammar::JsonSchema(text) | Grammar::Regex(text) => (text.len(), 0),
+        Grammar::JsonSchema(text) | Grammar::CompactJson(text) | Grammar::Regex(text) => (text.len(), 0),
         Grammar::Lark(text) => (text.len(), text.lines().count()),
         Grammar::Choice(texts) => (texts.iter().map(|text| text.len() + 3).sum(), 0),
     };
@@ -242,7 +246,8 @@ fn check_size(grammar: &Grammar) -> Result<(), ConstraintError> {
 /// What llguidance compiles; what can be found wrong before, is.
 fn top_level(grammar: &Grammar) -> Result<TopLevelGrammar, ConstraintError> {
     Ok(TopLevelGrammar::from_grammar(match grammar {
-        Grammar::JsonSchema(text) => GrammarWithLexer::from_json_schema(schema::read(text)?),
+        Grammar::JsonSchema(text) => GrammarWithLexer::from_json_schema(schema::read(text, Spacing::Usual)?),
+        Grammar::CompactJson(text) => GrammarWithLexer::from_json_schema(schema::read(text, Spacing::None)?),
         Grammar::JsonObject => GrammarWithLexer::from_json_schema(schema::any_object()),
         Grammar::Regex(regex) => GrammarWithLexer::from_regex(regex),
         Grammar::Lark(text) => GrammarWithLexer::from_lark(schema::with_schemas_checked(text)?),

@@ -41,8 +41,17 @@ const ANNOTATIONS: [&str; 16] = [
 /// What has instances for values, not schemas.
 const INSTANCES: [&str; 4] = ["const", "default", "enum", "examples"];
 
+/// What stands between the parts of a JSON text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spacing {
+    /// [`WHITESPACE`], or nothing.
+    Usual,
+    /// Nothing.
+    None,
+}
+
 /// The schema that `text` is, as llguidance takes it.
-pub(super) fn read(text: &str) -> Result<Value, ConstraintError> {
+pub(super) fn read(text: &str, spacing: Spacing) -> Result<Value, ConstraintError> {
     if text.len() > MOST_BYTES {
         return Err(ConstraintError::TooLarge(format!(
             "the JSON Schema has {} bytes: use {MOST_BYTES} or fewer",
@@ -62,7 +71,7 @@ pub(super) fn read(text: &str) -> Result<Value, ConstraintError> {
         leave_references_alone(&mut schema, true);
     }
     check(&schema)?;
-    set_options(&mut schema);
+    set_options(&mut schema, spacing);
     Ok(schema)
 }
 
@@ -85,7 +94,7 @@ fn leave_references_alone(schema: &mut Value, is_root: bool) {
 /// The schema of any object.
 pub(super) fn any_object() -> Value {
     let mut schema = json!({"type": "object"});
-    set_options(&mut schema);
+    set_options(&mut schema, Spacing::Usual);
     schema
 }
 
@@ -101,9 +110,13 @@ pub(super) fn with_schemas_checked(lark: &str) -> Result<String, ConstraintError
     Ok(lark.to_owned())
 }
 
-fn set_options(schema: &mut Value) {
+fn set_options(schema: &mut Value, spacing: Spacing) {
     if let Some(schema) = schema.as_object_mut() {
-        schema.insert(OPTIONS.into(), json!({ "whitespace_pattern": WHITESPACE }));
+        let options = match spacing {
+            Spacing::Usual => json!({ "whitespace_pattern": WHITESPACE }),
+            Spacing::None => json!({ "whitespace_flexible": false }),
+        };
+        schema.insert(OPTIONS.into(), options);
     }
 }
 
@@ -333,7 +346,7 @@ mod tests {
             json!({ "$schema": version, "definitions": { "a": {} }, "items": [part], "enum": [part] })
         };
         let old = schema("http://json-schema.org/draft-07/schema#");
-        let read_items = |schema: &Value| read(&schema.to_string()).unwrap();
+        let read_items = |schema: &Value| read(&schema.to_string(), Spacing::Usual).unwrap();
         assert_eq!(read_items(&old)["items"], json!([{ "$ref": "#/definitions/a" }]));
         assert_eq!(read_items(&old)["enum"], old["enum"]);
         let new = schema("https://json-schema.org/draft/2020-12/schema");

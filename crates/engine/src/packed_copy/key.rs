@@ -92,9 +92,9 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Of the files as they were opened; `None` if the system does not say enough about them.
+    /// Of the files as they were opened; `None` if there are none, or the system does not say enough about them.
     pub fn opened(checkpoint: &Checkpoint, shape: Digest) -> Option<Source> {
-        Source::of(checkpoint.files(), shape)
+        Source::of(checkpoint.files()?.into_iter(), shape)
     }
 
     /// Whether `files` are those that were opened, unchanged.

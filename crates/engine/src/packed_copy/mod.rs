@@ -159,7 +159,7 @@ pub(crate) fn load(
         source,
         copy: CopyName { content, shape },
         model: std::path::absolute(&checkpoint.path).unwrap_or_else(|_| checkpoint.path.clone()),
-        files: checkpoint.files().map(|(path, _)| path.to_owned()).collect(),
+        files: checkpoint.files().into_iter().flatten().map(|(path, _)| path.to_owned()).collect(),
         label: format!("{} on {}", isa.name(), std::env::consts::ARCH),
     };
     // To look for the content takes reading all of it, which only pays if there may be such a copy.

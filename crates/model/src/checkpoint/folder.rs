@@ -7,10 +7,10 @@ use std::path::{Component, Path};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::{Checkpoint, Config, MappedFile, TensorEntry, Unreadable, UnreadableTensor};
+use super::{Checkpoint, Config, TensorEntry, TensorFile, Unreadable, UnreadableTensor};
 use crate::ModelError;
 use crate::error::{json_problem, shorten};
-use crate::map::map;
+use crate::files::Folder;
 use crate::safetensors;
 
 const CONFIG: &str = "config.json";
@@ -20,42 +20,31 @@ const INDEX: &str = "model.safetensors.index.json";
 const MAX_CONFIG_BYTES: usize = 1 << 20;
 
 /// Opens the model in `folder`.
-pub(super) fn open(folder: &Path) -> Result<Checkpoint, ModelError> {
-    let names = file_names(folder)?;
+pub(super) fn open(folder: Folder) -> Result<Checkpoint, ModelError> {
+    let names = folder.names()?;
     let has = |name: &str| names.iter().any(|n| n == name);
     let mut checkpoint = if has(SINGLE) {
-        Loader::new(folder).single(SINGLE)?
+        Loader::new(&folder).single(SINGLE)?
     } else if has(INDEX) {
-        Loader::new(folder).sharded()?
+        Loader::new(&folder).sharded()?
     } else {
         let mut others = names.iter().filter(|name| name.ends_with(".safetensors"));
         match (others.next(), others.next()) {
-            (Some(only), None) => Loader::new(folder).single(only)?,
+            (Some(only), None) => Loader::new(&folder).single(only)?,
             (Some(_), Some(_)) => {
                 let mend = format!(
                     "there are several .safetensors files, and it says what lies where; download it, or name the model's one {SINGLE}"
                 );
-                return Err(ModelError::missing(folder, INDEX, mend));
+                return Err(ModelError::missing(&folder.path(), INDEX, mend));
             }
-            (None, _) => return Err(no_model(folder, &names)),
+            (None, _) => return Err(no_model(&folder.path(), &names)),
         }
     };
     if !has(CONFIG) {
-        return Err(ModelError::missing(folder, CONFIG, "download it from where the weights came from"));
+        return Err(ModelError::missing(&folder.path(), CONFIG, "download it from where the weights came from"));
     }
-    checkpoint.config = Config::HuggingFace(read_config(&folder.join(CONFIG))?);
+    checkpoint.config = Config::HuggingFace(read_config(&folder)?);
     Ok(checkpoint)
-}
-
-/// Names of the folder's files, sorted; those that are not UTF-8 cannot be any that are looked for.
-fn file_names(folder: &Path) -> Result<Vec<String>, ModelError> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(|e| ModelError::io(folder, e))? {
-        let entry = entry.map_err(|e| ModelError::io(folder, e))?;
-        names.extend(entry.file_name().into_string());
-    }
-    names.sort_unstable();
-    Ok(names)
 }
 
 fn no_model(folder: &Path, names: &[String]) -> ModelError {
@@ -72,10 +61,10 @@ fn no_model(folder: &Path, names: &[String]) -> ModelError {
     ModelError::missing(folder, SINGLE, mend)
 }
 
-fn read_config(path: &Path) -> Result<serde_json::Map<String, serde_json::Value>, ModelError> {
-    let malformed = |problem: String| ModelError::malformed(path, "configuration", problem);
-    let bytes = map(path)?;
-    let bytes = (*bytes).as_ref();
+fn read_config(folder: &Folder) -> Result<serde_json::Map<String, serde_json::Value>, ModelError> {
+    let malformed = |problem: String| ModelError::malformed(&folder.file(CONFIG), "configuration", problem);
+    let bytes = folder.open(CONFIG)?;
+    let bytes = bytes.as_ref();
     if bytes.len() > MAX_CONFIG_BYTES {
         return Err(malformed(format!(
             "has {} bytes, far more than a model's configuration; download it again",
@@ -95,11 +84,12 @@ struct Loader {
 }
 
 impl Loader {
-    fn new(folder: &Path) -> Loader {
+    fn new(folder: &Folder) -> Loader {
         Loader {
             checkpoint: Checkpoint {
-                path: folder.to_owned(),
+                path: folder.path(),
                 config: Config::HuggingFace(serde_json::Map::new()),
+                folder: folder.clone(),
                 files: Vec::new(),
                 tensors: HashMap::new(),
                 unreadable: HashMap::new(),
@@ -109,8 +99,7 @@ impl Loader {
 
     /// All tensors of one file.
     fn single(mut self, name: &str) -> Result<Checkpoint, ModelError> {
-        let path = self.checkpoint.path.join(name);
-        for info in self.map(&path)? {
+        for info in self.open(name)? {
             self.add(info);
         }
         Ok(self.checkpoint)
@@ -118,9 +107,9 @@ impl Loader {
 
     /// The tensors of an index, each from the file the index names.
     fn sharded(mut self) -> Result<Checkpoint, ModelError> {
-        let index_path = self.checkpoint.path.join(INDEX);
-        let bytes = map(&index_path)?;
-        let index: Index = serde_json::from_slice((*bytes).as_ref()).map_err(|e| {
+        let index_path = self.checkpoint.folder.file(INDEX);
+        let bytes = self.checkpoint.folder.open(INDEX)?;
+        let index: Index = serde_json::from_slice(bytes.as_ref()).map_err(|e| {
             ModelError::malformed(&index_path, "index", format!("{}; download it again", json_problem(&e)))
         })?;
         // By file, so that each is opened once, and by name within it, so that a name given twice can be seen.
@@ -148,16 +137,16 @@ impl Loader {
                 "is not the name of a file in this folder, and whit opens no others; download the index again";
             return Err(ModelError::malformed(index_path, item(), problem));
         }
-        let path = self.checkpoint.path.join(name);
-        if !path.exists() {
+        if !self.checkpoint.folder.has(name) {
             let mend = "the index names it; download it into the same folder";
             return Err(ModelError::missing(&self.checkpoint.path, item(), mend));
         }
         let mut there: HashMap<String, safetensors::TensorInfo> =
-            self.map(&path)?.into_iter().map(|info| (info.name.clone(), info)).collect();
+            self.open(name)?.into_iter().map(|info| (info.name.clone(), info)).collect();
         for (_, tensor) in wanted {
             let Some(info) = there.remove(tensor) else {
                 let mend = "the index places it here; download this file and the index again";
+                let path = self.checkpoint.folder.file(name);
                 return Err(ModelError::missing(&path, format!("tensor {}", shorten(tensor)), mend));
             };
             if self.checkpoint.has(tensor) {
@@ -169,10 +158,10 @@ impl Loader {
         Ok(())
     }
 
-    /// Maps a file; what follows is [`Loader::add`]ed to it.
-    fn map(&mut self, path: &Path) -> Result<Vec<safetensors::TensorInfo>, ModelError> {
-        let file = MappedFile::open(path)?;
-        let bytes = (*file.bytes).as_ref();
+    /// Opens a file; what follows is [`Loader::add`]ed to it.
+    fn open(&mut self, name: &str) -> Result<Vec<safetensors::TensorInfo>, ModelError> {
+        let file = TensorFile::open(&self.checkpoint.folder, name)?;
+        let (path, bytes) = (&file.path, file.bytes.as_ref());
         if bytes.starts_with(b"version https://git-lfs") {
             let problem = "is a git-lfs pointer, not the model itself; fetch it with `git lfs pull`, or download it";
             return Err(ModelError::unsupported(path, "file", problem));

@@ -7,24 +7,26 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{Checkpoint, Config, MappedFile, TensorEntry};
+use super::{Checkpoint, Config, TensorEntry, TensorFile};
 use crate::ModelError;
+use crate::brick;
 use crate::error::shorten;
+use crate::files::Folder;
 use crate::gguf::{self, Header, Metadata};
 
-/// Opens the model that the GGUF file `path` is, or is a part of.
-pub(super) fn open(path: &Path) -> Result<Checkpoint, ModelError> {
-    let file = MappedFile::open(path)?;
-    recognise(path, (*file.bytes).as_ref())?;
-    let header = gguf::parse(path, (*file.bytes).as_ref())?;
-    match split_number(&header.metadata, "split.count", path)? {
-        None | Some(0 | 1) => assemble(vec![(file, header)]),
-        Some(count) => open_parts(count, file, header),
+/// Opens the model that the GGUF file `name` of `folder` is, or is a part of.
+pub(super) fn open(folder: Folder, name: &Path) -> Result<Checkpoint, ModelError> {
+    let file = TensorFile::open(&folder, name)?;
+    recognise(&file.path, file.bytes.as_ref())?;
+    let header = gguf::parse(&file.path, file.bytes.as_ref())?;
+    match split_number(&header.metadata, "split.count", &file.path)? {
+        None | Some(0 | 1) => assemble(folder, vec![(file, header)]),
+        Some(count) => open_parts(folder, count, file, header),
     }
 }
 
 /// Opens all `count` parts of a split model, of which one is already open.
-fn open_parts(count: u64, given: MappedFile, header: Header) -> Result<Checkpoint, ModelError> {
+fn open_parts(folder: Folder, count: u64, given: TensorFile, header: Header) -> Result<Checkpoint, ModelError> {
     let path = given.path.clone();
     let malformed = |item: &str, problem: String| ModelError::malformed(&path, item, problem);
     let given_number = split_number(&header.metadata, "split.no", &path)?
@@ -54,8 +56,7 @@ fn open_parts(count: u64, given: MappedFile, header: Header) -> Result<Checkpoin
             parts.push(part);
             continue;
         }
-        let part_path = path.with_file_name(format!("{stem}{}", part_suffix(number, count)));
-        parts.push(open_part(&part_path, number, count)?);
+        parts.push(open_part(&folder, &format!("{stem}{}", part_suffix(number, count)), number, count)?);
     }
 
     let first = &parts[0];
@@ -67,18 +68,19 @@ fn open_parts(count: u64, given: MappedFile, header: Header) -> Result<Checkpoin
         let problem = format!("is {expected}, but the {count} parts hold {found} tensors; download all parts again");
         return Err(ModelError::malformed(&first.0.path, "key split.tensors.count", problem));
     }
-    assemble(parts)
+    assemble(folder, parts)
 }
 
 /// Opens part `number` (from 0) of `count` and checks that it is that one.
-fn open_part(path: &Path, number: u64, count: u64) -> Result<(MappedFile, Header), ModelError> {
-    if !path.exists() {
+fn open_part(folder: &Folder, name: &str, number: u64, count: u64) -> Result<(TensorFile, Header), ModelError> {
+    if !folder.has(name) {
         let item = format!("part {} of {count} of the model", number + 1);
-        return Err(ModelError::missing(path, item, "download it into the same folder"));
+        return Err(ModelError::missing(&folder.file(name), item, "download it into the same folder"));
     }
-    let file = MappedFile::open(path)?;
-    recognise(path, (*file.bytes).as_ref())?;
-    let header = gguf::parse(path, (*file.bytes).as_ref())?;
+    let file = TensorFile::open(folder, name)?;
+    let path = &file.path;
+    recognise(path, file.bytes.as_ref())?;
+    let header = gguf::parse(path, file.bytes.as_ref())?;
     for (key, expected) in [("split.no", number), ("split.count", count)] {
         let found = split_number(&header.metadata, key, path)?;
         if found != Some(expected) {
@@ -104,7 +106,7 @@ fn split_number(metadata: &Metadata, key: &str, path: &Path) -> Result<Option<u6
 }
 
 /// One checkpoint of all parts; the configuration is the first one's.
-fn assemble(parts: Vec<(MappedFile, Header)>) -> Result<Checkpoint, ModelError> {
+fn assemble(folder: Folder, parts: Vec<(TensorFile, Header)>) -> Result<Checkpoint, ModelError> {
     let mut files = Vec::with_capacity(parts.len());
     let mut tensors = HashMap::with_capacity(parts.iter().map(|(_, header)| header.tensors.len()).sum());
     let mut config = None;
@@ -127,6 +129,7 @@ fn assemble(parts: Vec<(MappedFile, Header)>) -> Result<Checkpoint, ModelError> 
     Ok(Checkpoint {
         path,
         config: Config::Gguf(config.unwrap_or_default()),
+        folder,
         files,
         tensors,
         unreadable: HashMap::new(),
@@ -149,6 +152,11 @@ fn recognise(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
     }
     if [b"lmgg", b"fmgg", b"tjgg", b"algg"].iter().any(|magic| bytes.starts_with(*magic)) {
         return unsupported("is in a GGML format from before GGUF; download or convert the GGUF version");
+    }
+    if brick::is_tar(bytes) {
+        return unsupported(
+            "is a brick, or another archive; whit brick inspect says what a brick is, whit run --brick runs it",
+        );
     }
     if bytes.get(8) == Some(&b'{') && bytes.get(5..8) == Some(&[0, 0, 0]) {
         return unsupported("is a safetensors file; give the folder that holds it and its config.json");

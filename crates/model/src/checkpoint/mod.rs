@@ -10,23 +10,25 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use memmap2::Mmap;
 use whit_kernels::Format;
 
 use crate::ModelError;
 use crate::error::shorten;
-use crate::map::map_with_metadata;
+use crate::files::{Files, Folder};
+use crate::map::Blob;
 
 /// A read-only file in memory, shared by everything that points into it.
 pub type FileBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// The tensors and the configuration of a model, opened but not read: pages come in as they are touched.
 pub struct Checkpoint {
-    /// What was opened: a GGUF file (the first part of a split one) or a Hugging Face folder.
+    /// What was opened: a GGUF file (the first part of a split one) or a Hugging Face folder; on disk, or in a brick.
     pub path: PathBuf,
     /// The configuration that came with the tensors.
     pub config: Config,
-    pub(crate) files: Vec<MappedFile>,
+    /// Where its files lie beside each other.
+    pub(crate) folder: Folder,
+    pub(crate) files: Vec<TensorFile>,
     pub(crate) tensors: HashMap<String, TensorEntry>,
     /// Tensors whit cannot read, by name: a stray buffer does no harm until it is asked for.
     pub(crate) unreadable: HashMap<String, UnreadableTensor>,
@@ -41,17 +43,15 @@ pub enum Config {
 }
 
 /// A file that tensors lie in.
-pub(crate) struct MappedFile {
+pub(crate) struct TensorFile {
+    /// For messages: on disk, or in a brick.
     pub path: PathBuf,
-    pub bytes: Arc<Mmap>,
-    /// Of the file as it was mapped.
-    pub metadata: Metadata,
+    pub bytes: Blob,
 }
 
-impl MappedFile {
-    fn open(path: &Path) -> Result<MappedFile, ModelError> {
-        let (bytes, metadata) = map_with_metadata(path)?;
-        Ok(MappedFile { path: path.to_owned(), bytes, metadata })
+impl TensorFile {
+    fn open(folder: &Folder, name: impl AsRef<Path>) -> Result<TensorFile, ModelError> {
+        Ok(TensorFile { bytes: folder.open(&name)?, path: folder.file(name) })
     }
 }
 
@@ -100,7 +100,20 @@ impl Checkpoint {
     /// [`ModelError`] names the file, the item and the mend for anything missing, damaged or not supported.
     pub fn open(path: &Path) -> Result<Checkpoint, ModelError> {
         let metadata = std::fs::metadata(path).map_err(|e| ModelError::io(path, e))?;
-        if metadata.is_dir() { folder::open(path) } else { gguf_file::open(path) }
+        if metadata.is_dir() {
+            return folder::open(Folder::Disk(path.to_owned()));
+        }
+        let folder = Folder::Disk(path.parent().unwrap_or(Path::new("")).to_owned());
+        gguf_file::open(folder, path.file_name().map_or(path, Path::new))
+    }
+
+    /// As [`Checkpoint::open`], of files that lie in a brick: the GGUF file `name`, or the folder of that name.
+    pub(crate) fn open_in_brick(files: &Arc<Files>, name: &str) -> Result<Checkpoint, ModelError> {
+        if !files.by_name.contains_key(name) {
+            return folder::open(Folder::Brick(files.clone(), name.to_owned()));
+        }
+        let (folder, name) = name.rsplit_once('/').unwrap_or(("", name));
+        gguf_file::open(Folder::Brick(files.clone(), folder.to_owned()), Path::new(name))
     }
 
     /// The tensor `name`.
@@ -126,25 +139,26 @@ impl Checkpoint {
         entries.into_iter().map(|(name, entry)| self.view(name, entry))
     }
 
-    /// The file a tensor lies in, and where: for those who keep pointing into it (the embedding table).
+    /// The file a tensor lies in, and where: for those who keep pointing into it (the embedding table). It is at no particular alignment.
     ///
     /// # Errors
     /// As [`Checkpoint::tensor`].
     pub fn location(&self, name: &str) -> Result<(FileBytes, Range<usize>), ModelError> {
         let entry = self.tensors.get(name).ok_or_else(|| self.no_tensor(name))?;
-        Ok((self.files[entry.file].bytes.clone(), entry.bytes.clone()))
+        Ok((Arc::new(self.files[entry.file].bytes.clone()), entry.bytes.clone()))
     }
 
     /// Lets go of the pages of tensor `name` that are in memory. Nothing changes but the time the next look at it takes.
     pub fn release(&self, name: &str) {
         if let Some(entry) = self.tensors.get(name) {
-            crate::map::release(&self.files[entry.file].bytes, entry.bytes.clone());
+            self.files[entry.file].bytes.release(entry.bytes.clone());
         }
     }
 
-    /// The files that tensors lie in, each with what the system said of it when it was opened: enough to know it again.
-    pub fn files(&self) -> impl Iterator<Item = (&Path, &Metadata)> {
-        self.files.iter().map(|file| (&*file.path, &file.metadata))
+    /// The files on disk that tensors lie in, each with what the system said of it when it was opened: enough to know it again. `None`
+    /// if they lie in the program itself.
+    pub fn files(&self) -> Option<Vec<(&Path, &Metadata)>> {
+        self.files.iter().map(|file| file.bytes.file()).collect()
     }
 
     /// The path of the file that holds `name`, for messages about it; the checkpoint's own if there is no such tensor.
@@ -174,7 +188,7 @@ impl Checkpoint {
     }
 
     fn view<'a>(&'a self, name: &'a str, entry: &'a TensorEntry) -> Tensor<'a> {
-        let file = (*self.files[entry.file].bytes).as_ref();
+        let file = self.files[entry.file].bytes.as_ref();
         Tensor { name, format: entry.format, shape: &entry.shape, bytes: &file[entry.bytes.clone()] }
     }
 

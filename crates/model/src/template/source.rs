@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use crate::files::Folder;
 use crate::gguf::{self, Metadata};
-use crate::map::map;
 use crate::{Checkpoint, Config, ModelError};
 
 /// The templates of a checkpoint, and what they call by name.
@@ -23,7 +23,7 @@ pub(super) struct Sources {
 pub(super) fn find(checkpoint: &Checkpoint) -> Result<Option<Sources>, ModelError> {
     match &checkpoint.config {
         Config::Gguf(metadata) => Ok(in_metadata(&checkpoint.path, metadata)),
-        Config::HuggingFace(_) => in_folder(&checkpoint.path),
+        Config::HuggingFace(_) => in_folder(&checkpoint.folder),
     }
 }
 
@@ -50,11 +50,11 @@ fn in_metadata(path: &Path, metadata: &Metadata) -> Option<Sources> {
 
 /// In a folder: chat_template.jinja and additional_chat_templates/tool_use.jinja, chat_template.json, or
 /// `chat_template` of tokenizer_config.json, which is one template or several with names.
-fn in_folder(folder: &Path) -> Result<Option<Sources>, ModelError> {
+fn in_folder(folder: &Folder) -> Result<Option<Sources>, ModelError> {
     const CONFIG: &str = "tokenizer_config.json";
     let config = read_object(folder, CONFIG)?;
     let mut sources =
-        Sources { path: folder.join(CONFIG), default: String::new(), tool_use: None, tokens: tokens(&config) };
+        Sources { path: folder.file(CONFIG), default: String::new(), tool_use: None, tokens: tokens(&config) };
     let mut named = vec![];
     match config.get("chat_template") {
         Some(Value::String(template)) => named.push(("default", template.clone())),
@@ -68,15 +68,14 @@ fn in_folder(folder: &Path) -> Result<Option<Sources>, ModelError> {
         _ => {}
     }
     if let Some(Value::String(template)) = read_object(folder, "chat_template.json")?.get("chat_template") {
-        sources.path = folder.join("chat_template.json");
+        sources.path = folder.file("chat_template.json");
         named.insert(0, ("default", template.clone()));
     }
     // Files beside the configuration are the newer way, and win.
     for (name, file) in [("tool_use", "additional_chat_templates/tool_use.jinja"), ("default", "chat_template.jinja")] {
-        let path = folder.join(file);
-        if path.is_file() {
-            let bytes = map(&path)?;
-            let template = std::str::from_utf8((*bytes).as_ref()).map_err(|e| {
+        if folder.has(file) {
+            let (path, bytes) = (folder.file(file), folder.open(file)?);
+            let template = std::str::from_utf8(bytes.as_ref()).map_err(|e| {
                 ModelError::malformed(&path, "chat template", format!("is not text ({e}); download it again"))
             })?;
             named.insert(0, (name, template.to_owned()));
@@ -102,13 +101,16 @@ fn tokens(config: &Map<String, Value>) -> Map<String, Value> {
 }
 
 /// A JSON object, empty if there is no such file.
-fn read_object(folder: &Path, name: &str) -> Result<Map<String, Value>, ModelError> {
-    let path = folder.join(name);
-    if !path.is_file() {
+fn read_object(folder: &Folder, name: &str) -> Result<Map<String, Value>, ModelError> {
+    if !folder.has(name) {
         return Ok(Map::new());
     }
-    let bytes = map(&path)?;
-    serde_json::from_slice((*bytes).as_ref()).map_err(|e| {
-        ModelError::malformed(&path, "configuration", format!("is not a JSON object ({e}); download it again"))
+    let bytes = folder.open(name)?;
+    serde_json::from_slice(bytes.as_ref()).map_err(|e| {
+        ModelError::malformed(
+            &folder.file(name),
+            "configuration",
+            format!("is not a JSON object ({e}); download it again"),
+        )
     })
 }

@@ -1,7 +1,6 @@
 //! The tokenizer of a Hugging Face folder.
 
 use std::borrow::Cow;
-use std::path::Path;
 
 use serde_json::{Map, Value};
 use tokenizers::NormalizerWrapper;
@@ -15,7 +14,7 @@ use super::spelling::Spelling;
 use super::vocabulary::Vocabulary;
 use super::{TokenBytes, Tokenizer, ends};
 use crate::ModelError;
-use crate::map::map;
+use crate::files::Folder;
 
 const JSON: &str = "tokenizer.json";
 const VOCAB: &str = "vocab.json";
@@ -25,14 +24,13 @@ const ADDED: &str = "added_tokens.json";
 const SPECIAL: &str = "special_tokens_map.json";
 
 /// Reads the tokenizer in `folder`.
-pub(super) fn read(folder: &Path) -> Result<Tokenizer, ModelError> {
+pub(super) fn read(folder: &Folder) -> Result<Tokenizer, ModelError> {
     let settings = Settings::read(folder)?;
-    let has = |name: &str| folder.join(name).is_file();
+    let has = |name: &str| folder.has(name);
     let parsed = if has(JSON) {
-        let path = folder.join(JSON);
-        let bytes = map(&path)?;
-        json::parse((*bytes).as_ref(), settings.added.clone())
-            .map_err(|problem| ModelError::malformed(&path, "tokenizer", problem))?
+        let bytes = folder.open(JSON)?;
+        json::parse(bytes.as_ref(), settings.added.clone())
+            .map_err(|problem| ModelError::malformed(&folder.file(JSON), "tokenizer", problem))?
     } else if has(VOCAB) && has(MERGES) {
         parse_vocab_and_merges(folder, &settings)?
     } else {
@@ -41,24 +39,24 @@ pub(super) fn read(folder: &Path) -> Result<Tokenizer, ModelError> {
         } else {
             "download it, or vocab.json and merges.txt, from where the model came from"
         };
-        return Err(ModelError::missing(folder, JSON, mend));
+        return Err(ModelError::missing(&folder.path(), JSON, mend));
     };
-    settings.finish(folder, parsed).map_err(|problem| ModelError::malformed(folder, "tokenizer", problem))
+    settings.finish(folder, parsed).map_err(|problem| ModelError::malformed(&folder.path(), "tokenizer", problem))
 }
 
 /// The older pair of files. Which words text is cut into is written in neither.
-fn parse_vocab_and_merges(folder: &Path, settings: &Settings) -> Result<Parsed, ModelError> {
-    let (vocab_path, merges_path) = (folder.join(VOCAB), folder.join(MERGES));
-    let vocab = map(&vocab_path)?;
-    let json::Pairs(pairs) = serde_json::from_slice((*vocab).as_ref()).map_err(|e| {
+fn parse_vocab_and_merges(folder: &Folder, settings: &Settings) -> Result<Parsed, ModelError> {
+    let (vocab_path, merges_path) = (folder.file(VOCAB), folder.file(MERGES));
+    let vocab = folder.open(VOCAB)?;
+    let json::Pairs(pairs) = serde_json::from_slice(vocab.as_ref()).map_err(|e| {
         ModelError::malformed(
             &vocab_path,
             "vocabulary",
             format!("is not a list of tokens and ids ({e}); download it again"),
         )
     })?;
-    let merges = map(&merges_path)?;
-    let merges = std::str::from_utf8((*merges).as_ref())
+    let merges = folder.open(MERGES)?;
+    let merges = std::str::from_utf8(merges.as_ref())
         .map_err(|e| ModelError::malformed(&merges_path, "merges", format!("is not text ({e}); download it again")))?;
 
     let (name, pre) = settings.pre_tokenizer(&pairs);
@@ -104,7 +102,7 @@ struct Settings {
 }
 
 impl Settings {
-    fn read(folder: &Path) -> Result<Settings, ModelError> {
+    fn read(folder: &Folder) -> Result<Settings, ModelError> {
         let config = read_object(folder, CONFIG)?;
         let special_map = read_object(folder, SPECIAL)?;
         let token = |key: &str| content(config.get(key)).or_else(|| content(special_map.get(key)));
@@ -145,7 +143,7 @@ impl Settings {
         }
     }
 
-    fn finish(self, folder: &Path, parsed: Parsed) -> Result<Tokenizer, String> {
+    fn finish(self, folder: &Folder, parsed: Parsed) -> Result<Tokenizer, String> {
         let vocabulary = parsed.vocabulary;
         let mut special = vec![false; vocabulary.len()];
         for added in parsed.added.iter().filter(|added| added.token.special) {
@@ -188,7 +186,7 @@ impl Settings {
         let added = parsed.added.iter().map(|added| added.token.to_added_token());
         let encoder = Encoder::new(parsed.text, parsed.model, &vocabulary, added)?;
         Ok(Tokenizer {
-            path: folder.to_owned(),
+            path: folder.path(),
             bos: bos.or_else(|| prefix.first().copied()),
             prefix,
             suffix,
@@ -209,7 +207,7 @@ impl Settings {
 
 /// Added tokens outside tokenizer.json: tokenizer_config.json's `added_tokens_decoder`, else added_tokens.json.
 fn added(
-    folder: &Path,
+    folder: &Folder,
     config: &Map<String, Value>,
     special_map: &Map<String, Value>,
 ) -> Result<Vec<Added>, ModelError> {
@@ -218,7 +216,7 @@ fn added(
         for (id, token) in decoder {
             let malformed = |problem: String| {
                 ModelError::malformed(
-                    &folder.join(CONFIG),
+                    &folder.file(CONFIG),
                     format!("added_tokens_decoder {}", crate::error::shorten(id)),
                     problem,
                 )
@@ -240,7 +238,7 @@ fn added(
     for (content, id) in read_object(folder, ADDED)? {
         let Some(id) = id.as_u64().and_then(|id| u32::try_from(id).ok()) else {
             let item = crate::error::shorten(&content);
-            return Err(ModelError::malformed(&folder.join(ADDED), item, "is not a token id; download it again"));
+            return Err(ModelError::malformed(&folder.file(ADDED), item, "is not a token id; download it again"));
         };
         if !added.iter().any(|known: &Added| known.id == id || known.token.content == content) {
             let special = special.contains(&content.as_str());
@@ -253,14 +251,17 @@ fn added(
 }
 
 /// A JSON object, empty if there is no such file.
-fn read_object(folder: &Path, name: &str) -> Result<Map<String, Value>, ModelError> {
-    let path = folder.join(name);
-    if !path.is_file() {
+fn read_object(folder: &Folder, name: &str) -> Result<Map<String, Value>, ModelError> {
+    if !folder.has(name) {
         return Ok(Map::new());
     }
-    let bytes = map(&path)?;
-    serde_json::from_slice((*bytes).as_ref()).map_err(|e| {
-        ModelError::malformed(&path, "configuration", format!("is not a JSON object ({e}); download it again"))
+    let bytes = folder.open(name)?;
+    serde_json::from_slice(bytes.as_ref()).map_err(|e| {
+        ModelError::malformed(
+            &folder.file(name),
+            "configuration",
+            format!("is not a JSON object ({e}); download it again"),
+        )
     })
 }
 

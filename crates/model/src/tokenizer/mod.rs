@@ -23,6 +23,7 @@ pub use stream::StreamDecoder;
 
 use self::encoder::Encoder;
 use self::vocabulary::Vocabulary;
+use crate::files::Folder;
 use crate::{Checkpoint, Config, ModelError};
 
 /// A model's tokenizer. Cheap to share: wrap it in an `Arc`.
@@ -57,7 +58,7 @@ impl Tokenizer {
                 gguf::check_embedding(checkpoint, &tokenizer)?;
                 Ok(tokenizer)
             }
-            Config::HuggingFace(_) => Tokenizer::from_folder(&checkpoint.path),
+            Config::HuggingFace(_) => folder::read(&checkpoint.folder),
         }
     }
 
@@ -66,7 +67,7 @@ impl Tokenizer {
     /// # Errors
     /// [`ModelError`] if there is none or it is damaged.
     pub fn from_folder(folder: &Path) -> Result<Tokenizer, ModelError> {
-        folder::read(folder)
+        folder::read(&Folder::Disk(folder.to_owned()))
     }
 
     /// The vocabulary embedded in a GGUF header; `path` is for messages.

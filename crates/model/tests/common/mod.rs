@@ -152,3 +152,57 @@ pub fn write_all(folder: &Path, files: &[(&str, &[u8])]) {
         std::fs::write(folder.join(name), bytes).unwrap();
     }
 }
+
+/// A file of a tar archive as it will be written.
+#[derive(Clone)]
+pub struct Member {
+    pub name: Vec<u8>,
+    pub kind: u8,
+    pub bytes: Vec<u8>,
+    /// What the header claims, where that is not the truth.
+    pub size: Option<&'static [u8]>,
+    /// Bytes of the header that are something else.
+    pub patches: Vec<(usize, &'static [u8])>,
+    /// Bytes of the header that are something else, and that the checksum does not know of.
+    pub damage: Option<(usize, u8)>,
+}
+
+impl Member {
+    pub fn new(name: &str, bytes: &[u8]) -> Member {
+        let (name, bytes) = (name.into(), bytes.to_vec());
+        Member { name, kind: b'0', bytes, size: None, patches: vec![], damage: None }
+    }
+
+    pub fn header(&self) -> [u8; 512] {
+        let mut header = [0; 512];
+        let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, &self.name);
+        put(100, b"0000644\0");
+        put(108, b"0000000\0");
+        put(116, b"0000000\0");
+        put(124, self.size.unwrap_or(format!("{:011o}\0", self.bytes.len()).as_bytes()));
+        put(136, b"00000000000\0");
+        put(148, b"        ");
+        put(156, &[self.kind]);
+        put(257, b"ustar\x0000");
+        self.patches.iter().for_each(|(at, bytes)| put(*at, bytes));
+        let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        if let Some((at, value)) = self.damage {
+            header[at] = value;
+        }
+        header
+    }
+}
+
+/// A tar archive, its end included.
+pub fn tar(members: &[Member]) -> Vec<u8> {
+    let mut out = vec![];
+    for member in members {
+        out.extend(member.header());
+        out.extend(&member.bytes);
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+    out.resize(out.len() + 1024, 0);
+    out
+}

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod bench;
+mod brick;
 mod cache;
 mod completions;
 mod inspect;
@@ -40,6 +41,9 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Say what a model is, and what memory it needs
     Inspect(inspect::InspectArgs),
+    /// Inspect, check and pack bricks: small models that do one job
+    #[command(subcommand)]
+    Brick(brick::BrickCommand),
     /// Measure speed
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -63,6 +67,7 @@ impl Command {
             Command::Run(args) => run::run(args),
             Command::Serve(args) => serve::run(args),
             Command::Inspect(args) => inspect::run(args),
+            Command::Brick(command) => command.run(),
             Command::Bench(command) => command.run(),
             Command::Perplexity(args) => perplexity::run(args),
             Command::Meter(args) => meter::run(args),

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Read, Write, stdin, stdout};
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -11,6 +12,7 @@ use whit_meter::Receipt;
 use whit_model::template::ChatInput;
 use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
 
+use super::brick::{self, run::Question};
 use crate::answer::{Answer, Finish, answer};
 use crate::failure::{Interrupted, bad_input};
 use crate::model_source::{LoadArgs, MODEL_HELP, Model};
@@ -22,6 +24,12 @@ use crate::{chat, say, stats};
 const USUAL_CONTEXT: usize = 8192;
 /// Room for an answer after a prompt that is itself longer than that.
 const USUAL_ANSWER: usize = 1024;
+
+const BRICK_OPTION_HELP: &str = "Answer PROMPT, which then stands alone, with a brick: its folder, a .brick file, or the name of one that is \
+    in this program. The answer goes to standard output, and to standard error a line with its confidence, time and memory";
+/// What a brick's card says, and nobody else.
+const NOT_OF_A_BRICK: [&str; 8] =
+    ["chat", "raw", "system", "max_tokens", "stop", "context", "logprobs", "SamplingArgs"];
 
 /// The values of `--speculation`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -52,12 +60,15 @@ Examples:
   whit run hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF
   whit run hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q8_0 --temperature 0 --stats \"Name three rivers.\"
   whit run ./SmolLM2-135M --raw --max-tokens 50 \"Once upon a time\"
-  whit run model.gguf --system \"Summarise in one sentence.\" < article.txt")]
+  whit run model.gguf --system \"Summarise in one sentence.\" < article.txt
+  whit run --brick assistant.brick \"set a timer for twenty minutes\"")]
 pub struct RunArgs {
-    #[arg(value_name = "MODEL", help = MODEL_HELP)]
-    model: String,
+    #[arg(value_name = "MODEL", help = MODEL_HELP, required_unless_present = "brick")]
+    model: Option<String>,
     /// What to answer; with --raw, what to continue ("" continues from nothing)
     prompt: Option<String>,
+    #[arg(long, value_name = "BRICK", help = BRICK_OPTION_HELP, conflicts_with_all = NOT_OF_A_BRICK)]
+    brick: Option<String>,
     /// Chat although standard input is not a terminal: each of its lines is a message
     #[arg(long, conflicts_with_all = ["prompt", "json"])]
     chat: bool,
@@ -112,6 +123,11 @@ pub struct Session {
 
 /// `whit run`.
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    if let Some(brick) = &args.brick {
+        return ask_brick(args, brick, begun);
+    }
+    let Some(model) = &args.model else { return Err(bad_input("which model? Give one, or a brick with --brick")) };
     let prompt = match &args.prompt {
         Some(prompt) => Some(prompt.clone()),
         None if args.chat || stdin().is_terminal() => None,
@@ -120,7 +136,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     if prompt.is_none() && args.json {
         return Err(bad_input("--json needs a prompt: give it after the model or on standard input"));
     }
-    let model = Model::open(&args.model)?;
+    let model = Model::open(model)?;
     let template = if args.raw { None } else { ChatTemplate::from_checkpoint(&model.checkpoint)? };
     if template.is_none() && !args.raw {
         say("this model has no chat template; the prompt is given to it as it is, as with --raw");
@@ -171,6 +187,26 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
         Some(ids) => session.print_text(ids),
         None => chat::chat(&mut session, messages),
     }
+}
+
+/// `whit run --brick`: what stands alone is the prompt.
+fn ask_brick(args: &RunArgs, brick: &str, begun: Instant) -> anyhow::Result<()> {
+    let from_stdin;
+    let input = match (&args.model, &args.prompt) {
+        (Some(_), Some(_)) => {
+            return Err(bad_input("a brick has its own model: with --brick, give only what to answer"));
+        }
+        (Some(input), None) => input,
+        _ if stdin().is_terminal() => {
+            return Err(bad_input("nothing to answer: give it after --brick, or on standard input"));
+        }
+        _ => {
+            from_stdin = prompt_from_stdin()?;
+            &from_stdin
+        }
+    };
+    let RunArgs { load, cost, json, stats, .. } = args;
+    brick::run::run(&Question { brick, input, load, cost, json: *json, stats: *stats }, begun)
 }
 
 /// The context when `--context` does not say: the engine's default, but not more than is usual, and enough for this prompt.

@@ -4,4 +4,4 @@ mod facts;
 mod table;
 
 pub use facts::Facts;
-pub use table::table;
+pub use table::{labelled, shortened, table};

@@ -44,6 +44,11 @@ pub fn table(facts: &Facts) -> String {
     }
     rows.extend(facts.notes.iter().map(|note| ("note", note.clone())));
 
+    labelled(&rows)
+}
+
+/// Label and value, a line each; a row without a label goes on from the one before it.
+pub fn labelled(rows: &[(&str, String)]) -> String {
     let bold = Style::new().bold();
     rows.iter().fold(String::new(), |mut text, (label, value)| {
         // Writing to a string cannot fail.
@@ -122,7 +127,7 @@ fn or_nothing(text: String) -> String {
 }
 
 /// At most `most` characters, with an ellipsis if there were more.
-fn shortened(text: &str, most: usize) -> String {
+pub fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((at, _)) => format!("{}...", &text[..at]),
         None => text.to_owned(),
