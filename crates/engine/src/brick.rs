@@ -124,7 +124,7 @@ pub struct Job {
 enum Form {
     /// Tokens before and after the input.
     Frame(Vec<u32>, Vec<u32>),
-    Chat(ChatTemplate, Option<String>),
+    Chat(Box<ChatTemplate>, Option<String>),
 }
 
 impl Job {
@@ -150,7 +150,7 @@ impl Job {
                 Form::Frame(encode(before)?, encode(after)?)
             }
             PromptForm::Chat { system, .. } => match ChatTemplate::from_checkpoint(checkpoint)? {
-                Some(template) => Form::Chat(template, system.clone()),
+                Some(template) => Form::Chat(Box::new(template), system.clone()),
                 None => {
                     let item = "key prompt.chat";
                     let problem = "asks for a chat template, and the model has none; use prompt.frame";

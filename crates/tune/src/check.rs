@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 use whit_engine::brick::{Contract, Job, same};
-use whit_engine::{Engine, EngineError, Event, FinishReason, RequestId};
+use whit_engine::{Engine, EngineError, Event, FinishReason, Request, RequestId};
 
 use crate::TuneError;
 
@@ -142,13 +142,26 @@ pub fn answer_all(
     examples: &[Example],
     done: &mut dyn FnMut(usize),
 ) -> Result<Vec<Answered>, TuneError> {
+    answers_at(engine, job, examples, None, done)
+}
+
+/// The same with the confidence at another temperature than the card's.
+pub(crate) fn answers_at(
+    engine: &mut Engine,
+    job: &Job,
+    examples: &[Example],
+    temperature: Option<f32>,
+    done: &mut dyn FnMut(usize),
+) -> Result<Vec<Answered>, TuneError> {
     let mut answers = vec![Answered { output: None, confidence: None }; examples.len()];
     // Those under way: whose, which example, and the text so far.
     let mut open: Vec<(RequestId, usize, String)> = vec![];
     let (mut next, mut answered) = (0, 0);
     while answered < examples.len() {
         while let Some(example) = examples.get(next).filter(|_| open.len() < AT_ONCE) {
-            open.push((engine.submit(job.request(&example.input)?)?, next, String::new()));
+            let request = job.request(&example.input)?;
+            let request = Request { confidence: temperature.or(request.confidence), ..request };
+            open.push((engine.submit(request)?, next, String::new()));
             next += 1;
         }
         let mut overflowed = false;

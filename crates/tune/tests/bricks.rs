@@ -6,7 +6,7 @@ use std::sync::Arc;
 use whit_engine::brick::Job;
 use whit_engine::{Engine, Options};
 use whit_model::{Brick, DecoderSpec, Tokenizer};
-use whit_tune::{Measure, TuneError, answer_all, pack, read_examples};
+use whit_tune::{Measure, TuneError, answer_all, calibrate, pack, read_examples};
 
 const CARD: &str = "format = 1\nname = \"echo\"\nversion = \"0.1.0\"\nlicence = \"MIT\"\ndescription = \"Answers by heart.\"\n\
     [model]\nweights = \"weights/model.gguf\"\n[contract]\nkind = \"text\"\n[prompt]\nchat = true\nmax_tokens = 40\n";
@@ -60,16 +60,20 @@ fn a_brick_is_not_packed_into_itself_nor_where_nothing_can_be_written() {
     assert!(nowhere.to_string().contains("here.brick: cannot be written"), "{nowhere}");
 }
 
+fn ready(brick: &Brick) -> (Engine, Job) {
+    let checkpoint = brick.checkpoint().unwrap();
+    let tokenizer = Arc::new(Tokenizer::from_checkpoint(&checkpoint).unwrap());
+    let job = Job::new(brick, &checkpoint, &tokenizer).unwrap();
+    let spec = DecoderSpec::from_checkpoint(&checkpoint).unwrap();
+    let options = Options { context: Some(128), sequences: 4, memory: Some(1 << 32), ..Options::default() };
+    let engine = Engine::load(&checkpoint, &spec, Some(tokenizer), &options, &mut |_, _| {}).unwrap();
+    (engine, job)
+}
+
 #[test]
 fn a_set_is_answered_and_each_answer_is_right_or_wrong() {
     let folder = folder();
-    let brick = Brick::open(folder.path()).unwrap();
-    let checkpoint = brick.checkpoint().unwrap();
-    let tokenizer = Arc::new(Tokenizer::from_checkpoint(&checkpoint).unwrap());
-    let job = Job::new(&brick, &checkpoint, &tokenizer).unwrap();
-    let spec = DecoderSpec::from_checkpoint(&checkpoint).unwrap();
-    let options = Options { context: Some(128), sequences: 4, memory: Some(1 << 32), ..Options::default() };
-    let mut engine = Engine::load(&checkpoint, &spec, Some(tokenizer), &options, &mut |_, _| {}).unwrap();
+    let (mut engine, job) = ready(&Brick::open(folder.path()).unwrap());
     let right = "{\"input\": \"What is 2 + 2?\", \"output\": \"Four.\"}\n".repeat(70);
     let wrong = "{\"input\": \"What is 2 + 2?\", \"output\": \"Five.\"}\n";
     let examples = read_examples(Path::new("set"), &format!("{right}{wrong}"), job.contract()).unwrap();
@@ -83,4 +87,35 @@ fn a_set_is_answered_and_each_answer_is_right_or_wrong() {
     assert_eq!(answers[0].confidence, None, "any text has no probability under a contract");
     assert_eq!(heard.last(), Some(&71));
     assert!(heard.windows(2).all(|pair| pair[0] <= pair[1]));
+}
+
+#[test]
+fn a_brick_that_is_too_sure_is_calibrated_to_how_often_it_is_right() {
+    let folder = folder();
+    let set = |right: usize, wrong: usize| {
+        "{\"input\": \"What is 2 + 2?\", \"output\": \"Four.\"}\n".repeat(right)
+            + &"{\"input\": \"What is 2 + 2?\", \"output\": \"Five.\"}\n".repeat(wrong)
+    };
+    let (mut engine, job) = ready(&Brick::open(folder.path()).unwrap());
+    let examples = read_examples(Path::new("set"), &set(1, 1), job.contract()).unwrap();
+    assert_eq!(calibrate(&mut engine, &job, &examples, &mut |_, _| {}).unwrap(), None, "any text has no confidence");
+
+    let card = CARD.replace("kind = \"text\"", "kind = \"labels\"\nfile = \"labels.txt\"");
+    std::fs::write(folder.path().join("brick.toml"), &card).unwrap();
+    std::fs::write(folder.path().join("labels.txt"), "Four.\nFive.\n").unwrap();
+    let (mut engine, job) = ready(&Brick::open(folder.path()).unwrap());
+    let examples = read_examples(Path::new("set"), &set(15, 5), job.contract()).unwrap();
+    let mut heard = (0, 0);
+    let found = calibrate(&mut engine, &job, &examples, &mut |done, total| heard = (done, total)).unwrap().unwrap();
+    assert_eq!((heard.0, found.examples), (heard.1, 20));
+    assert!(found.temperature > 1.0 && found.expected_calibration_error < 0.05, "{found:?}");
+
+    // In the card, it is what the brick states.
+    let confidence =
+        format!("[confidence]\ntemperature = {}\nexpected_calibration_error = 0.1\nexamples = 20\n", found.temperature);
+    std::fs::write(folder.path().join("brick.toml"), card + &confidence).unwrap();
+    let (mut engine, job) = ready(&Brick::open(folder.path()).unwrap());
+    let answers = answer_all(&mut engine, &job, &examples, &mut |_| {}).unwrap();
+    let stated = answers[0].confidence.unwrap();
+    assert!(((stated - 0.75).abs() - found.expected_calibration_error).abs() < 1e-6, "{stated} and {found:?}");
 }

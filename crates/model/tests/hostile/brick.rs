@@ -132,7 +132,7 @@ fn in_folder(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
 /// A copy of `bytes` for as long as the program runs, at an odd address.
 fn in_program(bytes: &[u8]) -> &'static [u8] {
     let mut padded = Vec::with_capacity(bytes.len() + 2);
-    let at = usize::from(padded.as_ptr() as usize % 2 == 0);
+    let at = usize::from((padded.as_ptr() as usize).is_multiple_of(2));
     padded.resize(at, 0);
     padded.extend_from_slice(bytes);
     &padded.leak()[at..]
