@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use whit_kernels::program::BLOCK;
 
-/// What a sequence's full blocks so far are known as: the same for equal tokens. The default stands before the first block.
+/// What a sequence's full blocks so far are known as: the same for equal tokens. The default stands before the first block of those that
+/// have no adapter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Chain(u64);
 
@@ -112,10 +113,16 @@ impl BlockPool {
         Some(block)
     }
 
-    /// Adds the remembered blocks that begin `tokens`, now used by the caller too, to `found`; what they are known as. At least one
-    /// token is left over.
-    pub fn find_prefix(&mut self, tokens: &[u32], found: &mut Vec<u32>) -> Chain {
-        let mut chain = Chain::default();
+    /// What stands before the first block of sequences whose keys and values are nobody else's for the same tokens.
+    pub fn root(&mut self) -> Chain {
+        self.clock += 1;
+        Chain(self.clock)
+    }
+
+    /// Adds the remembered blocks that begin `tokens` after `root`, now used by the caller too, to `found`; what they are known as. At
+    /// least one token is left over.
+    pub fn find_prefix(&mut self, root: Chain, tokens: &[u32], found: &mut Vec<u32>) -> Chain {
+        let mut chain = root;
         for chunk in tokens[..tokens.len().saturating_sub(1)].chunks_exact(BLOCK) {
             let Some(&(next, block)) = self.known.get(&(chain, exactly(chunk))) else { break };
             if self.blocks[block as usize].users == 0 {
@@ -174,13 +181,13 @@ mod tests {
 
     fn prefix(pool: &mut BlockPool, tokens: &[u32]) -> Vec<u32> {
         let mut found = vec![];
-        pool.find_prefix(tokens, &mut found);
+        pool.find_prefix(Chain::default(), tokens, &mut found);
         found
     }
 
     fn fill(pool: &mut BlockPool, tokens: &[u32]) -> Vec<u32> {
         let mut blocks = vec![];
-        let mut chain = pool.find_prefix(tokens, &mut blocks);
+        let mut chain = pool.find_prefix(Chain::default(), tokens, &mut blocks);
         let found = blocks.len();
         while blocks.len() < tokens.len().div_ceil(BLOCK) {
             blocks.push(pool.take().unwrap());
@@ -205,6 +212,27 @@ mod tests {
         let mut swapped = tokens(BLOCK, 99);
         swapped.extend_from_slice(&long[BLOCK..]);
         assert!(prefix(&mut pool, &swapped).is_empty());
+    }
+
+    #[test]
+    fn what_was_computed_after_another_root_is_not_found() {
+        let mut pool = BlockPool::new(8);
+        let prompt = tokens(BLOCK + 1, 0);
+        let plain = fill(&mut pool, &prompt);
+        let roots = [pool.root(), pool.root()];
+        let own = roots.map(|root| {
+            let mut found = vec![];
+            assert_eq!((pool.find_prefix(root, &prompt, &mut found), found.len()), (root, 0));
+            let block = pool.take().unwrap();
+            pool.remember(root, block, &prompt[..BLOCK]);
+            block
+        });
+        for (root, block) in roots.into_iter().zip(own) {
+            let mut found = vec![];
+            pool.find_prefix(root, &prompt, &mut found);
+            assert_eq!(found, [block]);
+        }
+        assert_eq!(prefix(&mut pool, &prompt), plain[..1]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use whit_kernels::program::{
     ShortConv,
 };
 use whit_kernels::{Activation, Activations};
-use whit_model::spec::{self, DecoderSpec, FeedForward, GatedFeedForward, Mixer};
+use whit_model::spec::{self, DecoderSpec, FeedForward, GatedFeedForward, Mixer, Module};
 use whit_model::{ModelError, RotaryFrequencies};
 
 use crate::weights::Weights;
@@ -24,6 +24,18 @@ pub(crate) struct Compiled {
     pub hidden: Buffer,
     /// Rows of the embedding table: what a token id must be below.
     pub vocab_size: usize,
+    /// The matrices that adapters may update, by the program's numbers.
+    pub adaptable: Vec<Adaptable>,
+}
+
+/// A matrix that adapters may update.
+pub(crate) struct Adaptable {
+    /// What adapters call it.
+    pub module: Option<Module>,
+    pub rows: usize,
+    pub cols: usize,
+    /// The number of the first that is multiplied with the same input.
+    pub first: usize,
 }
 
 /// The sizes a program is compiled for.
@@ -74,6 +86,7 @@ struct Compiler<'a, 'w> {
     kv_format: KvFormat,
     rotary_tables: Vec<Buffer>,
     hidden: usize,
+    adaptable: Vec<Adaptable>,
 }
 
 /// Compiles `spec`.
@@ -89,6 +102,7 @@ pub(crate) fn compile(spec: &DecoderSpec, weights: &mut Weights, sizes: Sizes) -
         kv_format: sizes.kv_format,
         rotary_tables: vec![],
         hidden: spec.hidden_size,
+        adaptable: vec![],
     };
     let x = c.floats(Role::Residual, Rows::Tokens, spec.hidden_size);
     c.builder.embed(Embed { table, scale: spec.embedding.scale, output: x });
@@ -110,7 +124,7 @@ pub(crate) fn compile(spec: &DecoderSpec, weights: &mut Weights, sizes: Sizes) -
     if spec.head.scale != 1.0 || spec.head.softcap.is_some() {
         c.builder.logits_finish(LogitsFinish { logits, scale: spec.head.scale, softcap: spec.head.softcap });
     }
-    Ok(Compiled { builder: c.builder, kv: c.kv, logits, hidden: last, vocab_size })
+    Ok(Compiled { builder: c.builder, kv: c.kv, logits, hidden: last, vocab_size, adaptable: c.adaptable })
 }
 
 impl Compiler<'_, '_> {
@@ -319,13 +333,22 @@ impl Compiler<'_, '_> {
             .map(|(linear, output, accumulate)| self.part(linear, *output, *accumulate))
             .collect::<Result<Vec<_>, _>>()?;
         let operand = self.operand(role, input, &parts);
+        let linears = matrices.iter().map(|&(linear, ..)| linear);
         // A step's matrices share one input, so float and quantised formats need a step each.
         let (quantised, floats): (Vec<_>, Vec<_>) =
-            parts.into_iter().partition(|part| part.matrix.activations() == Activations::Quantised);
+            parts.into_iter().zip(linears).partition(|(part, _)| part.matrix.activations() == Activations::Quantised);
         for parts in [quantised, floats] {
+            let (parts, linears): (Vec<LinearPart>, Vec<&spec::Linear>) = parts.into_iter().unzip();
             if let Some(first) = parts.first() {
                 let input = self.buffer_for(operand, first);
-                self.builder.linear(Linear { input, parts });
+                let numbers = self.builder.linear(Linear { input, parts });
+                debug_assert_eq!(numbers.start, self.adaptable.len());
+                self.adaptable.extend(linears.into_iter().map(|linear| Adaptable {
+                    module: linear.module.as_deref().cloned(),
+                    rows: linear.out_features,
+                    cols: linear.in_features,
+                    first: numbers.start,
+                }));
             }
         }
         Ok(())

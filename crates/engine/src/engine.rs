@@ -9,9 +9,10 @@ use whit_kernels::{Isa, Team};
 use whit_model::spec::Mixer;
 use whit_model::{Checkpoint, DecoderSpec, Tokenizer};
 
-use crate::blocks::{BlockPool, Chain};
+use crate::adapters::Adapters;
+use crate::blocks::BlockPool;
 use crate::clients::Clients;
-use crate::compile::{Compiled, compile};
+use crate::compile::{Adaptable, Compiled, compile};
 use crate::constraint::Masks;
 use crate::draft::Price;
 use crate::pace::Pace;
@@ -34,7 +35,7 @@ pub struct Engine {
     pub(crate) model: Model,
     pub(crate) pool: BlockPool,
     tokenizer: Option<Arc<Tokenizer>>,
-    plan: MemoryPlan,
+    pub(crate) plan: MemoryPlan,
     weights_source: WeightsSource,
     pub(crate) copy_writer: Writer,
     /// In the order in which they came, but in front those that had to give way.
@@ -44,6 +45,7 @@ pub struct Engine {
     clients: Clients,
     running: Vec<Running>,
     masks: Masks,
+    pub(crate) adapters: Adapters,
     max_stall: Duration,
     pace: Pace,
     speculation: Speculation,
@@ -71,13 +73,15 @@ struct Turn {
 
 /// The compiled program and its cache.
 pub(crate) struct Model {
-    program: Program,
+    pub program: Program,
     kv: KvCache,
     logits: Buffer,
     hidden: Buffer,
     pub vocab_size: usize,
     pub max_tokens: usize,
     pub context: usize,
+    /// By the program's numbers.
+    pub adaptable: Vec<Adaptable>,
     rows: Rows,
 }
 
@@ -98,6 +102,8 @@ pub(crate) struct Work<'a> {
     pub blocks: &'a [u32],
     /// Of how many of them, the last ones, something is wanted, and what.
     pub wanted: Wanted,
+    /// The program's number of the sequence's adapter.
+    pub adapter: Option<usize>,
 }
 
 /// What is wanted of so many tokens.
@@ -160,7 +166,8 @@ impl Model {
             let (rows, position) = (work.tokens.len(), work.position);
             tokens.extend_from_slice(work.tokens);
             let (first_block, block_count) = (blocks.len(), work.blocks.len());
-            segments.push(Segment { row, rows, position, first_block, block_count });
+            let adapter = work.adapter;
+            segments.push(Segment { row, rows, position, first_block, block_count, adapter });
             blocks.extend_from_slice(work.blocks);
             let (to, wanted) = match work.wanted {
                 Wanted::Logits(wanted) => (&mut *logits, wanted),
@@ -216,7 +223,7 @@ impl Engine {
         compile(spec, &mut planned, sizes)?;
         let copies = options.packed_copies.as_ref();
         let loaded = packed_copy::load(checkpoint, planned.into_wanted(), copies, &mut team, progress)?;
-        let Compiled { builder, kv, logits, hidden, vocab_size } =
+        let Compiled { builder, kv, logits, hidden, vocab_size, adaptable } =
             compile(spec, &mut Weights::packed(checkpoint, &loaded.packed), sizes)?;
         let program = builder.finish(team.count());
         let blocks = blocks_per_sequence(plan.context) * options.sequences;
@@ -233,6 +240,7 @@ impl Engine {
             vocab_size,
             max_tokens: sizes.max_tokens,
             context: plan.context,
+            adaptable,
             rows: Rows {
                 tokens: Vec::with_capacity(sizes.max_tokens),
                 segments: Vec::with_capacity(MAX_LOGITS),
@@ -254,6 +262,7 @@ impl Engine {
             clients: Clients::default(),
             running: Vec::with_capacity(MAX_LOGITS),
             masks: Masks::default(),
+            adapters: Adapters::new(options),
             max_stall: options.max_stall,
             pace: Pace::default(),
             // A rejected guess leaves nothing behind but keys and values that the next token overwrites; a convolution's state
@@ -302,7 +311,7 @@ impl Engine {
         self.model.program.workspace_bytes()
     }
 
-    /// Bytes read by a step that decodes one token for sequences of `positions` tokens.
+    /// Bytes read by a step that decodes one token for sequences of `positions` tokens, adapters left out.
     pub fn step_bytes(&self, positions: usize) -> StepBytes {
         let counts = self.model.program.counts();
         StepBytes { weights: counts.weight_bytes(), kv_cache: counts.cache_bytes(positions) }
@@ -315,10 +324,12 @@ impl Engine {
     /// until there is, and then goes on as if nothing had been; never the oldest of those that run.
     ///
     /// # Errors
-    /// If the prompt is empty, longer than the context, or has an id outside the vocabulary; if a sampling value is out of range, or the
-    /// constraint is of another vocabulary; if a confidence is asked for without a constraint or at a temperature out of range.
+    /// If the prompt is empty, longer than the context, or has an id outside the vocabulary; if a sampling value is out of range, the
+    /// constraint is of another vocabulary, or the adapter is not there; if a confidence is asked for without a constraint or at a
+    /// temperature out of range.
     pub fn submit(&mut self, request: Request) -> Result<RequestId, EngineError> {
         self.check_tokens(&request.prompt)?;
+        let adapter = self.adapters.find(request.adapter)?;
         let answer = match request.task {
             Task::Generate => ", the answer included",
             Task::Embed(_) => "",
@@ -353,7 +364,8 @@ impl Engine {
         // For those that run too: they may have to come back, in any step.
         self.waiting.reserve(self.running.len() + 1);
         let block_bytes = self.block_bytes();
-        self.waiting.push_back(Running::new(id, request, self.model.context, block_bytes, self.tokenizer.clone()));
+        let tokenizer = self.tokenizer.clone();
+        self.waiting.push_back(Running::new(id, request, adapter, self.model.context, block_bytes, tokenizer));
         Ok(id)
     }
 
@@ -399,6 +411,11 @@ impl Engine {
         }
     }
 
+    /// Requests that wait or run.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &Running> {
+        self.waiting.iter().chain(&self.running)
+    }
+
     /// Whether nothing is queued or running.
     pub fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.running.is_empty()
@@ -436,6 +453,7 @@ impl Engine {
                     None => Wanted::Logits(turn.asked),
                     Some(_) => Wanted::Hidden(turn.asked),
                 },
+                adapter: running.adapter,
             }
         });
         let begun = Instant::now();
@@ -511,14 +529,26 @@ impl Engine {
             tokens: turn.rows,
             logits: if running.pooling().is_none() { turn.asked } else { 0 },
         };
-        let all = self.turns.iter().fold(RowCounts::default(), |all, turn| {
-            let own = own(turn, &self.running[turn.at]);
-            RowCounts { tokens: all.tokens + own.tokens, logits: all.logits + own.logits }
-        });
-        let counts = self.model.program.counts();
+        let running = &self.running;
+        let sum = |of: &dyn Fn(&Running) -> bool| {
+            let turns = self.turns.iter().filter(|turn| of(&running[turn.at]));
+            turns.fold(RowCounts::default(), |all, turn| {
+                let own = own(turn, &running[turn.at]);
+                RowCounts { tokens: all.tokens + own.tokens, logits: all.logits + own.logits }
+            })
+        };
+        let all = sum(&|_| true);
+        let program = &self.model.program;
         self.works.extend(self.turns.iter().map(|turn| {
             let running = &self.running[turn.at];
-            let Caused { bytes, operations } = counts.caused(own(turn, running), running.computed, all);
+            let own = own(turn, running);
+            let Caused { mut bytes, mut operations } = program.counts().caused(own, running.computed, all);
+            if let Some(adapter) = running.adapter {
+                let same = sum(&|other| other.adapter == Some(adapter));
+                let caused = program.adapter_counts(adapter).caused(own, same);
+                bytes += caused.bytes;
+                operations += caused.operations;
+            }
             SequenceWork { account: running.account, is_prefill: running.is_reading(), bytes, operations }
         }));
     }
@@ -665,8 +695,8 @@ impl Engine {
                 return;
             }
             let chain = match next.can_skip() {
-                true => self.pool.find_prefix(&next.tokens, &mut next.blocks),
-                false => Chain::default(),
+                true => self.pool.find_prefix(next.root, &next.tokens, &mut next.blocks),
+                false => next.root,
             };
             let needed = next.tokens.len().div_ceil(BLOCK);
             let grows = self.running.iter().filter(|running| running.blocks.len() < running.most_blocks()).count()

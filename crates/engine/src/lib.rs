@@ -2,6 +2,7 @@
 //! KV cache, samples. Synchronous: the caller drives [`Engine::step`].
 #![forbid(unsafe_code)]
 
+mod adapters;
 mod blocks;
 pub mod brick;
 mod clients;
@@ -22,6 +23,7 @@ mod sampler;
 mod stop;
 mod weights;
 
+pub use adapters::{AdapterId, adapter_bytes};
 pub use constraint::{Constraint, ConstraintError, Constraints, Grammar};
 pub use engine::{Engine, Occupancy, SequenceWork, StepBytes};
 pub use error::EngineError;

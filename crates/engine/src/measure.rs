@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::EngineError;
+use crate::adapters::AdapterId;
 use crate::engine::{Engine, Wanted, Work};
 use crate::plan::{MAX_LOGITS, blocks_per_sequence};
 use crate::sampler::log_sum_exp;
@@ -48,6 +49,8 @@ pub struct ArbitrarySequences {
     blocks: Vec<Vec<u32>>,
     depth: usize,
     room: usize,
+    /// The program's number of their adapter.
+    adapter: Option<usize>,
 }
 
 impl ArbitrarySequences {
@@ -71,14 +74,29 @@ impl Engine {
         chunk: usize,
         each: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<(), EngineError> {
+        self.adapted_logits(None, tokens, chunk, each)
+    }
+
+    /// As [`Engine::logits`], with an adapter.
+    ///
+    /// # Errors
+    /// As [`Engine::logits`], and if there is no such adapter.
+    pub fn adapted_logits(
+        &mut self,
+        adapter: Option<AdapterId>,
+        tokens: &[u32],
+        chunk: usize,
+        each: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), EngineError> {
         self.check_tokens(tokens)?;
+        let (adapter, _) = self.adapters.find(adapter)?;
         let blocks = self.take_blocks(tokens.len())?;
         let chunk = chunk.clamp(1, self.model.max_tokens);
         let mut position = 0;
         let mut result = Ok(());
         for tokens in tokens.chunks(chunk) {
             let rows = tokens.len().min(MAX_LOGITS);
-            let work = Work { tokens, position, blocks: &blocks, wanted: Wanted::Logits(rows) };
+            let work = Work { tokens, position, blocks: &blocks, wanted: Wanted::Logits(rows), adapter };
             result = self.run([work]);
             if result.is_err() {
                 break;
@@ -134,7 +152,8 @@ impl Engine {
                 let wanted = position.max(from)..(position + rows.len()).min(tokens.len() - 1);
                 let logits = (position + rows.len()).saturating_sub(wanted.start).min(rows.len());
                 let first = position + rows.len() - logits;
-                let work = |blocks| [Work { tokens: rows, position, blocks, wanted: Wanted::Logits(logits) }];
+                let wanted_rows = Wanted::Logits(logits);
+                let work = |blocks| [Work { tokens: rows, position, blocks, wanted: wanted_rows, adapter: None }];
                 self.run(work(&blocks))?;
                 reference.run(work(&reference_blocks))?;
                 for at in wanted {
@@ -161,26 +180,28 @@ impl Engine {
         result
     }
 
-    /// `batch` sequences of `depth` arbitrary tokens each, with room for `room` more, for the timings below to start from.
+    /// `batch` sequences of `depth` arbitrary tokens each, with room for `room` more and all with the same adapter, for the timings below
+    /// to start from.
     ///
     /// # Errors
-    /// If the context, the cache or a batch has no room for that.
+    /// If the context, the cache or a batch has no room for that, or if there is no such adapter.
     pub fn arbitrary_sequences(
         &mut self,
         batch: usize,
         depth: usize,
         room: usize,
+        adapter: Option<AdapterId>,
     ) -> Result<ArbitrarySequences, EngineError> {
+        let (adapter, _) = self.adapters.find(adapter)?;
         let most = MAX_LOGITS.min(self.model.max_tokens);
         if !(1..=most).contains(&batch) {
             return Err(EngineError::Option(format!("a batch of {batch}: use 1 to {most}")));
         }
-        let mut sequences = ArbitrarySequences { blocks: vec![], depth, room };
+        let mut sequences = ArbitrarySequences { blocks: vec![], depth, room, adapter };
         for i in 0..batch {
             let ready = self.take_blocks(depth.saturating_add(room)).and_then(|blocks| {
-                let result = self.prefill(i, &blocks, 0..depth, 0);
                 sequences.blocks.push(blocks);
-                result
+                self.prefill(i, &sequences, 0..depth, 0)
             });
             if let Err(error) = ready {
                 self.forget(sequences);
@@ -210,6 +231,7 @@ impl Engine {
                 position,
                 blocks,
                 wanted: Wanted::Logits(1),
+                adapter: sequences.adapter,
             });
             let start = Instant::now();
             self.run(works)?;
@@ -226,8 +248,8 @@ impl Engine {
         sequences.check_room(tokens)?;
         let positions = sequences.depth..sequences.depth + tokens;
         let start = Instant::now();
-        for (i, blocks) in sequences.blocks.iter().enumerate() {
-            self.prefill(i, blocks, positions.clone(), 1)?;
+        for i in 0..sequences.blocks.len() {
+            self.prefill(i, sequences, positions.clone(), 1)?;
         }
         Ok(start.elapsed().as_secs_f64())
     }
@@ -235,16 +257,17 @@ impl Engine {
     fn prefill(
         &mut self,
         sequence: usize,
-        blocks: &[u32],
+        sequences: &ArbitrarySequences,
         positions: std::ops::Range<usize>,
         logits: usize,
     ) -> Result<(), EngineError> {
         let tokens: Vec<u32> = positions.clone().map(|position| self.some_token(sequence, position)).collect();
         let mut position = positions.start;
+        let (blocks, adapter) = (&sequences.blocks[sequence], sequences.adapter);
         for tokens in tokens.chunks(self.model.max_tokens) {
             let last = position + tokens.len() == positions.end;
             let logits = if last { logits } else { 0 };
-            self.run([Work { tokens, position, blocks, wanted: Wanted::Logits(logits) }])?;
+            self.run([Work { tokens, position, blocks, wanted: Wanted::Logits(logits), adapter }])?;
             position += tokens.len();
         }
         Ok(())
@@ -296,7 +319,7 @@ mod tests {
     #[test]
     fn a_copy_being_written_gives_way_to_every_run() {
         let (mut engine, mut reference) = (pocket(), pocket());
-        let sequences = engine.arbitrary_sequences(1, 4, 4).unwrap();
+        let sequences = engine.arbitrary_sequences(1, 4, 4, None).unwrap();
         let tokens = [5, 17, 80];
         type Run<'a> = (&'a str, &'a dyn Fn(&mut Engine, &mut Engine));
         let runs: [Run; 6] = [

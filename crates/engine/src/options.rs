@@ -14,7 +14,7 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Positions a sequence may have. `None`: what the model was trained for, shortened to fit memory.
     pub context: Option<usize>,
-    /// Bytes for weights, KV cache and work space together. `None`: what the machine has available.
+    /// Bytes for weights, KV cache, work space and adapters together. `None`: what the machine has available.
     pub memory: Option<u64>,
     /// How keys and values are kept.
     pub kv_format: KvFormat,
@@ -31,6 +31,8 @@ pub struct Options {
     /// How long a running answer may wait for its next token while prompts are read: as steps were measured, and as far as that is
     /// possible at all.
     pub max_stall: Duration,
+    /// Bytes to keep free for adapters ([`adapter_bytes`](crate::adapter_bytes)), which are added later.
+    pub adapters: u64,
 }
 
 impl Default for Options {
@@ -46,6 +48,7 @@ impl Default for Options {
             packed_copies: None,
             speculation: Speculation::Auto,
             max_stall: Duration::from_millis(100),
+            adapters: 0,
         }
     }
 }
@@ -139,6 +142,8 @@ pub struct MemoryPlan {
     pub kv_cache: u64,
     /// Activations, attention scratch, logits.
     pub workspace: u64,
+    /// Adapters, with the work space they take: those that are there, or what is kept free for them if that is more.
+    pub adapters: u64,
     /// Rows of one forward pass.
     pub batch_rows: usize,
     /// Positions a sequence may have.
@@ -152,7 +157,7 @@ pub struct MemoryPlan {
 impl MemoryPlan {
     /// All of it.
     pub fn total(&self) -> u64 {
-        self.weights + self.kv_cache + self.workspace
+        self.weights + self.kv_cache + self.workspace + self.adapters
     }
 
     /// Bytes of KV cache that a sequence of so many tokens takes: whole blocks.

@@ -80,6 +80,7 @@ pub(crate) fn plan(checkpoint: &Checkpoint, spec: &DecoderSpec, options: &Option
             weights: weights.bytes(),
             kv_cache: blocks.saturating_mul(block_bytes + BYTES_PER_BLOCK),
             workspace: compiled.builder.workspace_bytes(threads),
+            adapters: options.adapters,
             batch_rows,
             context,
             context_wanted: (context < wanted).then_some(wanted),
@@ -93,13 +94,14 @@ pub(crate) fn plan(checkpoint: &Checkpoint, spec: &DecoderSpec, options: &Option
     if shortest.total() > limit {
         let given = options.memory.is_some();
         return Err(EngineError::DoesNotFit(format!(
-            "the model needs {} even for a context of {} ({} weights, {} KV cache, {} work space), and {} {}: use a smaller \
+            "the model needs {} even for a context of {} ({} weights, {} KV cache, {} work space{}), and {} {}: use a smaller \
              model or a smaller quantisation{}",
             size(shortest.total()),
             shortest.context,
             size(shortest.weights),
             size(shortest.kv_cache),
             size(shortest.workspace),
+            if shortest.adapters > 0 { format!(", {} adapters", size(shortest.adapters)) } else { String::new() },
             size(limit),
             if given { "were given with --memory" } else { "are available on this machine" },
             if given { ", or give it more" } else { "" },
@@ -141,7 +143,7 @@ pub(crate) fn blocks_per_sequence(context: usize) -> usize {
     context.div_ceil(BLOCK)
 }
 
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     if bytes < 10 << 20 {
         format!("{} KiB", bytes.div_ceil(1 << 10))
     } else {

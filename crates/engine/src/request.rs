@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::adapters::AdapterId;
 use crate::constraint::Constraint;
 
 /// Names a request within its engine.
@@ -42,6 +43,8 @@ pub struct Request {
     pub max_cache_bytes: Option<u64>,
     /// What is wanted.
     pub task: Task,
+    /// The adapter it is answered with; `None`: the model as it is.
+    pub adapter: Option<AdapterId>,
 }
 
 /// What a request is for.
@@ -83,6 +86,7 @@ impl Request {
             deadline: None,
             max_cache_bytes: None,
             task: Task::Generate,
+            adapter: None,
         }
     }
 }

@@ -25,6 +25,10 @@ pub(crate) struct Running {
     pub account: u64,
     pub deadline: Option<Instant>,
     pub task: Task,
+    /// The program's number of its adapter.
+    pub adapter: Option<usize>,
+    /// What the pool calls the beginning of its sequence: another one for every adapter.
+    pub root: Chain,
     /// Prompt, then answer.
     pub tokens: Vec<u32>,
     /// Tokens whose keys and values are in the cache.
@@ -73,6 +77,7 @@ impl Running {
     pub fn new(
         id: RequestId,
         request: Request,
+        (adapter, root): (Option<usize>, Chain),
         context: usize,
         block_bytes: u64,
         tokenizer: Option<Arc<Tokenizer>>,
@@ -104,12 +109,14 @@ impl Running {
             account: request.account,
             deadline: request.deadline,
             task: request.task,
+            adapter,
+            root,
             sampler,
             computed: 0,
             to_read: prompt,
             has_begun: false,
             blocks: vec![],
-            chain: Chain::default(),
+            chain: root,
             prompt,
             cached: 0,
             peak_blocks: 0,
@@ -168,7 +175,7 @@ impl Running {
         let end = (self.computed / BLOCK + 1) * BLOCK;
         // Of what is found in the cache a token is always left over.
         let is_shared = end <= self.to_read && end < other.tokens.len() && self.tokens[..end] == other.tokens[..end];
-        is_shared && self.can_skip() && other.can_skip()
+        is_shared && self.root == other.root && self.can_skip() && other.can_skip()
     }
 
     /// Guesses what comes after the pending tokens, at most `most` tokens, and adds it to them; how many that were. None that would

@@ -69,7 +69,7 @@ impl Packed {
             if let Some(hash) = &mut hash {
                 hash.add(&tensor, team);
             }
-            let row_of = |row| source_row(&matrix.tensor.rows, row);
+            let row_of = |row| matrix.tensor.rows.source_row(row);
             let out = &mut bytes[matrix.at..matrix.end()];
             let source = Stored { format: tensor.format, bytes: tensor.bytes };
             PackedMatrix::pack_into(team, matrix.format, source, matrix.rows, matrix.cols, &row_of, out)
@@ -179,7 +179,7 @@ impl<'a> Weights<'a> {
         tensor.format.decode(tensor.bytes, &mut all);
         let chosen: Option<Vec<f32>> = match reference.rows {
             Rows::All => (all.len() == len).then_some(all),
-            _ => (0..len).map(|i| all.get(source_row(&reference.rows, i)).copied()).collect(),
+            _ => (0..len).map(|i| all.get(reference.rows.source_row(i)).copied()).collect(),
         };
         let chosen = chosen.ok_or_else(|| {
             self.malformed(&tensor, format!("{:?} does not give the {len} values wanted", tensor.shape))
@@ -252,12 +252,3 @@ fn malformed(checkpoint: &Checkpoint, tensor: &Tensor, problem: String) -> Model
 }
 
 const AGAIN: &str = "the weights are damaged: download or convert the model again";
-
-/// The row of the source that row `row` of a choice is.
-fn source_row(rows: &Rows, row: usize) -> usize {
-    match rows {
-        Rows::All => row,
-        Rows::Range(range) => range.start + row,
-        Rows::Strided { stride, start, len, .. } => row / len * stride + start + row % len,
-    }
-}

@@ -23,12 +23,15 @@ fn a_thousand_decode_steps_allocate_nothing() {
     let options =
         Options { context: Some(1024), threads: Some(2), sequences: 2, memory: Some(1 << 32), ..Options::default() };
     let mut engine = Engine::load(&checkpoint, &spec, Some(tokenizer), &options, &mut |_, _| {}).unwrap();
+    let adapters = [16, 3].map(|rank| engine.add_arbitrary_adapter(rank).unwrap());
     // Every way to choose a token, text, stop texts and log-probabilities.
     let drawn = Sampling { temperature: 1.0, top_p: 0.9, repetition_penalty: 1.1, seed: 7, ..Sampling::default() };
     let prompt = |n: u32| (0..n).map(|i| 5 + i * 7 % 300).collect::<Vec<u32>>();
-    let more = (0..4).map(|salt| Request::new(prompt(19 + salt)));
+    // With two adapters, and with none.
+    let adapter = |salt: u32| adapters.get(salt as usize).copied();
+    let more = (0..4).map(|salt| Request { adapter: adapter(salt), ..Request::new(prompt(19 + salt)) });
     let requests = [
-        Request { max_tokens: Some(800), ..Request::new(prompt(3)) },
+        Request { max_tokens: Some(800), adapter: adapter(0), ..Request::new(prompt(3)) },
         Request { sampling: drawn, logprobs: Some(5), ..Request::new(prompt(10)) },
         Request {
             stop: vec!["a text that never comes".into(), "\u{1f999}\u{1f999}".into()],

@@ -80,15 +80,18 @@ fn a_json_schema_is_fitted_at_any_temperature() {
 fn a_number_within_limits_has_no_exponent() {
     let (mut engine, constraints) = model();
     let mut with_exponent = [0, 0];
-    for (limited, schema) in [json!({ "type": "number" }), json!({ "type": "number", "minimum": -1e9, "maximum": 1e9 })]
-        .iter()
-        .enumerate()
+    for (limited, schema) in
+        [json!({ "type": "number" }), json!({ "type": "number", "minimum": -1e9, "maximum": 1e9 })].iter().enumerate()
     {
         let constraint = constraints.compile(&Grammar::JsonSchema(schema.to_string())).unwrap();
         for seed in 0..100 {
             let sampling = Sampling { temperature: 5.0, ..hot(seed) };
-            let request =
-                Request { sampling, constraint: Some(constraint.clone()), max_tokens: Some(40), ..Request::new(vec![5, 9]) };
+            let request = Request {
+                sampling,
+                constraint: Some(constraint.clone()),
+                max_tokens: Some(40),
+                ..Request::new(vec![5, 9])
+            };
             let answer = run(&mut engine, request);
             with_exponent[limited] += usize::from(answer.text.contains(['e', 'E']));
             if limited == 1 && answer.finish == Some(FinishReason::Stop) {

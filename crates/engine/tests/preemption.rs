@@ -393,7 +393,7 @@ fn alone_without_memory_an_answer_ends_where_the_memory_does() {
     let (mut engine, _) = pocket(&options(256, 2));
     let want = run(&mut engine, Request::new(ids(20, 1)));
     // Something else than requests holds all but four of the sixteen blocks.
-    let held = engine.arbitrary_sequences(2, 6 * BLOCK, 0).unwrap();
+    let held = engine.arbitrary_sequences(2, 6 * BLOCK, 0, None).unwrap();
     let short = run(&mut engine, Request::new(ids(20, 1)));
     assert_eq!((short.ids.len(), short.finish), (4 * BLOCK - 20 + 1, Some(FinishReason::Length)));
     assert!(want.ids.starts_with(&short.ids) && want.ids.len() > short.ids.len());

@@ -201,6 +201,10 @@ impl PackedMatrix {
         let panel = &self.data()[row / LANES * panel_bytes..][..panel_bytes];
         (self.format.packing().unpack_row)(isa, panel, row % LANES, out);
     }
+    /// Whether both are one matrix, not only equal ones.
+    pub(crate) fn is(&self, other: &PackedMatrix) -> bool {
+        std::ptr::eq(self.data(), other.data())
+    }
     pub(crate) fn data(&self) -> &[u8] {
         &(*self.data).as_ref()[self.at..][..self.bytes()]
     }

@@ -60,12 +60,28 @@ impl Worker<'_> {
         self.barrier.wait();
     }
 
+    /// The first half of a barrier: says that this thread is here, and waits for nobody.
+    #[inline]
+    pub(crate) fn arrive(&self) -> Arrival {
+        Arrival(self.barrier.arrive())
+    }
+
+    /// The second half: waits until every thread of the team has arrived. What they wrote before that is visible now.
+    #[inline]
+    pub(crate) fn wait_for(&self, arrival: Arrival) {
+        self.barrier.wait_for(arrival.0);
+    }
+
     /// This thread's share of `n` units: contiguous, and as even as can be.
     #[inline]
     pub fn share(&self, n: usize) -> std::ops::Range<usize> {
         n * self.index / self.count..n * (self.index + 1) / self.count
     }
 }
+
+/// That a thread has [arrived](Worker::arrive) at a barrier; it must wait there before it comes to the next one.
+#[must_use]
+pub(crate) struct Arrival(usize);
 
 struct Shared {
     /// Counts jobs; a change wakes the team.
@@ -272,19 +288,32 @@ struct Barrier {
 impl Barrier {
     #[inline]
     fn wait(&self) {
+        self.wait_for(self.arrive());
+    }
+
+    /// Which generation of threads is complete when all have arrived.
+    #[inline]
+    fn arrive(&self) -> usize {
         if self.count == 1 {
-            return;
+            return 0;
         }
         let generation = self.generation.load(Ordering::Acquire);
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.count {
             self.arrived.store(0, Ordering::Relaxed);
             self.generation.store(generation.wrapping_add(1), Ordering::Release);
-        } else {
-            wait_until(self.spin, || {
-                self.generation.load(Ordering::Acquire) != generation || self.broken.load(Ordering::Acquire)
-            });
-            assert!(self.generation.load(Ordering::Acquire) != generation, "another thread of the team panicked");
         }
+        generation
+    }
+
+    #[inline]
+    fn wait_for(&self, generation: usize) {
+        if self.count == 1 || self.generation.load(Ordering::Acquire) != generation {
+            return;
+        }
+        wait_until(self.spin, || {
+            self.generation.load(Ordering::Acquire) != generation || self.broken.load(Ordering::Acquire)
+        });
+        assert!(self.generation.load(Ordering::Acquire) != generation, "another thread of the team panicked");
     }
 }
 
@@ -339,6 +368,32 @@ mod tests {
                 });
                 assert_eq!(seen.into_inner(), threads as u64);
             }
+        }
+    }
+
+    #[test]
+    fn between_the_halves_of_a_barrier_a_thread_goes_on_and_behind_it_all_have_been_there() {
+        for threads in [1, 2, 3, 5] {
+            let mut team = Team::new(Some(threads)).unwrap();
+            let (ahead, seen) = (AtomicU64::new(0), AtomicU64::new(0));
+            let arrived: Vec<AtomicU64> = (0..threads).map(|_| AtomicU64::new(0)).collect();
+            team.run(&|worker| {
+                for round in 1..=200 {
+                    // The others come only when the first has gone on.
+                    while worker.index > 0 && ahead.load(Ordering::Relaxed) < round {
+                        std::thread::yield_now();
+                    }
+                    arrived[worker.index].store(round, Ordering::Relaxed);
+                    let arrival = worker.arrive();
+                    if worker.index == 0 {
+                        ahead.store(round, Ordering::Relaxed);
+                    }
+                    worker.wait_for(arrival);
+                    let all = arrived.iter().all(|arrived| arrived.load(Ordering::Relaxed) >= round);
+                    seen.fetch_add(u64::from(all), Ordering::Relaxed);
+                }
+            });
+            assert_eq!(seen.into_inner(), 200 * threads as u64);
         }
     }
 

@@ -104,7 +104,8 @@ fn multiply(
     let mut program = builder.finish(threads);
     let blocks: Vec<u32> = (0..tokens.len().div_ceil(32) as u32).collect();
     let mut kv = KvCache::new(layout, blocks.len()).unwrap();
-    let segments = [Segment { row: 0, rows: tokens.len(), position: 0, first_block: 0, block_count: blocks.len() }];
+    let segments =
+        [Segment { row: 0, rows: tokens.len(), position: 0, first_block: 0, block_count: blocks.len(), adapter: None }];
     let batch = Batch { tokens, segments: &segments, blocks: &blocks, logits: &[], hidden: &[] };
     program.run(&mut team, &batch, &mut kv).unwrap();
     Product { outputs: (0..tokens.len()).map(|row| program.row(y, row).to_vec()).collect() }

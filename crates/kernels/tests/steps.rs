@@ -170,7 +170,14 @@ fn run_with(
         // As when a prompt is read in pieces: only later ones are asked for an answer.
         let asked = if position < unasked { 0 } else { tokens.len() };
         let logits: Vec<u32> = (0..asked as u32).collect();
-        let segments = [Segment { row: 0, rows: tokens.len(), position, first_block: 0, block_count: blocks.len() }];
+        let segments = [Segment {
+            row: 0,
+            rows: tokens.len(),
+            position,
+            first_block: 0,
+            block_count: blocks.len(),
+            adapter: None,
+        }];
         let batch = Batch { tokens, segments: &segments, blocks: &blocks, logits: &logits, hidden: &[] };
         program.run(team, &batch, &mut kv).unwrap();
         rows.extend((0..asked).map(|row| program.row(answers, row).iter().map(|v| v.to_bits()).collect()));
@@ -298,7 +305,7 @@ fn quantised_values(isa: Isa, threads: usize, tokens: usize, fused: bool) -> Vec
     let mut program = b.finish(threads);
     let mut kv = KvCache::new(KvLayout::new(), 1).unwrap();
     let ids: Vec<u32> = (0..tokens as u32).map(|i| i * 7 % 64).collect();
-    let segments = [Segment { row: 0, rows: tokens, position: 0, first_block: 0, block_count: 1 }];
+    let segments = [Segment { row: 0, rows: tokens, position: 0, first_block: 0, block_count: 1, adapter: None }];
     let batch = Batch { tokens: &ids, segments: &segments, blocks: &[0], logits: &[], hidden: &[] };
     program.run(team, &batch, &mut kv).unwrap();
     let rows = outputs.iter().flat_map(|&buffer| (0..tokens).map(move |row| (buffer, row)));
@@ -349,7 +356,7 @@ fn the_head_runs_over_no_row_whose_hidden_state_alone_is_asked_for() {
         let mut program = b.finish(2);
         let mut kv = KvCache::new(KvLayout::new(), 2).unwrap();
         let ids: Vec<u32> = (0..40).map(|i| i * 7 % 64).collect();
-        let segments = [Segment { row: 0, rows: 40, position: 0, first_block: 0, block_count: 2 }];
+        let segments = [Segment { row: 0, rows: 40, position: 0, first_block: 0, block_count: 2, adapter: None }];
         let mut run = |logits: &[u32], hidden: &[u32]| {
             let batch = Batch { tokens: &ids, segments: &segments, blocks: &[0, 1], logits, hidden };
             program.run(team, &batch, &mut kv).unwrap();

@@ -3,6 +3,7 @@
 //!
 //! Reads only: nothing here computes with weights, and nothing is written.
 
+pub mod adapter;
 pub mod arch;
 pub mod brick;
 pub mod checkpoint;
@@ -17,6 +18,7 @@ pub mod spec;
 pub mod template;
 pub mod tokenizer;
 
+pub use adapter::{Adapter, LowRankUpdate};
 pub use brick::Brick;
 pub use checkpoint::{Checkpoint, Config, Tensor};
 pub use error::ModelError;

@@ -66,6 +66,45 @@ impl TensorRef {
     }
 }
 
+impl Rows {
+    /// The row of the tensor that row `row` of the choice is.
+    pub fn source_row(&self, row: usize) -> usize {
+        match self {
+            Rows::All => row,
+            Rows::Range(range) => range.start + row,
+            Rows::Strided { stride, start, len, .. } => row / len * stride + start + row % len,
+        }
+    }
+}
+
+/// The linear module of Hugging Face's model that a matrix is, or is a part of, whatever the checkpoint calls it: what adapters name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    /// Its path below the decoder: `layers.0.self_attn.q_proj`; the head's own: `lm_head`.
+    pub name: String,
+    /// Which of its rows the matrix has.
+    pub rows: Rows,
+    /// Within every so many rows, a head's, those of the first half and of the second take turns: llama.cpp's order of Q and K where
+    /// neighbours rotate together.
+    pub neighbours: Option<usize>,
+}
+
+impl Module {
+    /// The whole module `name`.
+    pub fn all(name: impl Into<String>) -> Module {
+        Module { name: name.into(), rows: Rows::All, neighbours: None }
+    }
+
+    /// The row of the module that row `row` of the matrix is.
+    pub fn source_row(&self, row: usize) -> usize {
+        let row = match self.neighbours {
+            None => row,
+            Some(head) => row / head * head + row % head % 2 * (head / 2) + row % head / 2,
+        };
+        self.rows.source_row(row)
+    }
+}
+
 /// `y = W x + b`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Linear {
@@ -77,6 +116,8 @@ pub struct Linear {
     pub out_features: usize,
     /// Columns: `in_features`.
     pub in_features: usize,
+    /// What adapters call it; `None` for experts, which none here adapts.
+    pub module: Option<Box<Module>>,
 }
 
 /// A normalisation over `size` consecutive values.

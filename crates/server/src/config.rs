@@ -175,6 +175,24 @@ pub struct ModelConfig {
     pub options: Options,
     /// Load it at start, not when it is first asked for.
     pub preload: bool,
+    /// Adapters on it, loaded with it.
+    pub adapters: Vec<AdapterConfig>,
+}
+
+impl ModelConfig {
+    /// What requests may call it: its own name, then those of its adapters.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&*self.name).chain(self.adapters.iter().map(|adapter| &*adapter.name))
+    }
+}
+
+/// An adapter on a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdapterConfig {
+    /// What requests call the model with it, in place of the model.
+    pub name: String,
+    /// Its folder, as PEFT saves them.
+    pub folder: PathBuf,
 }
 
 /// PEM files.
@@ -284,12 +302,13 @@ impl Config {
         if self.models.is_empty() {
             return wrong("there is no model to serve: name one".into());
         }
-        for (at, model) in self.models.iter().enumerate() {
-            if model.name.is_empty() || model.name.chars().any(char::is_control) {
-                return wrong(format!("'{}' cannot be a model's name", model.name.escape_debug()));
+        let names: Vec<&str> = self.models.iter().flat_map(ModelConfig::names).collect();
+        for (at, name) in names.iter().enumerate() {
+            if name.is_empty() || name.chars().any(char::is_control) {
+                return wrong(format!("'{}' cannot be a model's name", name.escape_debug()));
             }
-            if self.models[..at].iter().any(|other| other.name == model.name) {
-                return wrong(format!("two models are called {}: give one of them another name", model.name));
+            if names[..at].contains(name) {
+                return wrong(format!("two models are called {name}: give one of them another name"));
             }
         }
         if !self.host.is_loopback() && self.api_keys.is_empty() && !self.allow_anonymous {
@@ -411,6 +430,9 @@ pub struct FileModel {
     /// Load it at start, not when it is first asked for.
     #[serde(default)]
     pub preload: bool,
+    /// Folders of adapters on it, by what requests call the model with them.
+    #[serde(default)]
+    pub adapters: BTreeMap<String, PathBuf>,
 }
 
 impl File {
@@ -426,8 +448,10 @@ impl File {
             ServerError::Config(format!("{}: line {line}: {}", path.display(), error.message().replace('\n', ", ")))
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let File { api_key_file, tls_cert, tls_key, ledger, .. } = &mut file;
-        for path in [api_key_file, tls_cert, tls_key, &mut ledger.path].into_iter().flatten() {
+        let File { api_key_file, tls_cert, tls_key, ledger, model, .. } = &mut file;
+        let adapters = model.iter_mut().flat_map(|model| model.adapters.values_mut());
+        let files = [api_key_file, tls_cert, tls_key, &mut ledger.path].into_iter().flatten();
+        for path in files.chain(adapters) {
             *path = folder.join(&*path);
         }
         Ok(file)
@@ -518,7 +542,13 @@ mod tests {
     use super::*;
 
     fn model(name: &str) -> ModelConfig {
-        ModelConfig { name: name.into(), source: name.into(), options: Options::default(), preload: false }
+        ModelConfig {
+            name: name.into(),
+            source: name.into(),
+            options: Options::default(),
+            preload: false,
+            adapters: vec![],
+        }
     }
 
     #[test]

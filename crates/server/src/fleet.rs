@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex as AsyncMutex, Notify};
-use whit_engine::{Engine, EngineError, MemoryPlan, Options, available_memory};
-use whit_model::{ChatTemplate, Checkpoint, DecoderSpec, GenerationDefaults, ModelError, Tokenizer};
+use whit_engine::{AdapterId, Engine, EngineError, MemoryPlan, Options, adapter_bytes, available_memory};
+use whit_model::{Adapter, ChatTemplate, Checkpoint, DecoderSpec, GenerationDefaults, ModelError, Tokenizer};
 
 use crate::ServerError;
-use crate::config::{Config, ModelConfig};
+use crate::config::{AdapterConfig, Config, ModelConfig};
 use crate::metering::Metering;
 use crate::metrics::Metrics;
 use crate::openai::ApiError;
@@ -42,6 +42,8 @@ pub struct Opened {
     tokenizer: Arc<Tokenizer>,
     template: Option<ChatTemplate>,
     makers: GenerationDefaults,
+    /// With their names.
+    adapters: Vec<(String, Adapter)>,
     options: Options,
     plan: MemoryPlan,
 }
@@ -57,7 +59,11 @@ impl Opened {
         let tokenizer = Arc::new(Tokenizer::from_checkpoint(&checkpoint)?);
         let template = ChatTemplate::from_checkpoint(&checkpoint)?;
         let makers = GenerationDefaults::from_checkpoint(&checkpoint)?;
-        let mut options = Options { memory, ..config.options.clone() };
+        let named =
+            |adapter: &AdapterConfig| Adapter::open(&adapter.folder).map(|opened| (adapter.name.clone(), opened));
+        let adapters = config.adapters.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+        let kept = adapters.iter().map(|(_, adapter)| adapter_bytes(adapter, config.options.threads)).sum();
+        let mut options = Options { memory, adapters: kept, ..config.options.clone() };
         if options.context.is_none() {
             let plan = Engine::plan(&checkpoint, &spec, &Options { sequences: 1, ..options.clone() })?;
             options.context = Some(plan.context_wanted.unwrap_or(plan.context).min(USUAL_CONTEXT));
@@ -70,7 +76,7 @@ impl Opened {
             }
             options.sequences = options.sequences.div_ceil(2);
         };
-        Ok(Opened { checkpoint, spec, tokenizer, template, makers, options, plan })
+        Ok(Opened { checkpoint, spec, tokenizer, template, makers, adapters, options, plan })
     }
 
     /// What there is to say about it.
@@ -79,10 +85,12 @@ impl Opened {
     }
 
     fn load(self, progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError> {
-        let Opened { checkpoint, spec, tokenizer, template, makers, options, .. } = self;
-        let engine = Engine::load(&checkpoint, &spec, Some(tokenizer.clone()), &options, progress)?;
+        let Opened { checkpoint, spec, tokenizer, template, makers, adapters, options, .. } = self;
+        let mut engine = Engine::load(&checkpoint, &spec, Some(tokenizer.clone()), &options, progress)?;
+        let adapters = adapters.iter().map(|(name, adapter)| engine.add_adapter(name, adapter));
+        let adapters = adapters.collect::<Result<_, _>>()?;
         let DecoderSpec { architecture, vocab_size, hidden_size, .. } = spec;
-        Ok(Loaded { engine, tokenizer, template, architecture, makers, vocab_size, hidden_size })
+        Ok(Loaded { engine, adapters, tokenizer, template, architecture, makers, vocab_size, hidden_size })
     }
 }
 
@@ -140,19 +148,33 @@ enum State {
 pub struct Lease {
     fleet: Arc<Fleet>,
     at: usize,
+    /// Which of its adapters was asked for.
+    adapter: Option<usize>,
     /// Until it is dropped.
     service: Option<Arc<Service>>,
 }
 
 impl Lease {
+    /// The same model, with one of its adapters.
+    fn with(mut self, adapter: Option<usize>) -> Lease {
+        self.adapter = adapter;
+        self
+    }
+
     /// The model.
     pub fn service(&self) -> &Service {
         self.service.as_ref().expect("it is taken only when the lease is dropped")
     }
 
-    /// What requests call it.
+    /// What requests call it, with the adapter that was asked for.
     pub fn name(&self) -> &str {
-        &self.fleet.slots[self.at].config.name
+        let config = &self.fleet.slots[self.at].config;
+        self.adapter.map_or(&config.name, |adapter| &config.adapters[adapter].name)
+    }
+
+    /// The adapter that was asked for.
+    pub fn adapter(&self) -> Option<AdapterId> {
+        self.adapter.map(|adapter| self.service().adapters[adapter])
     }
 }
 
@@ -216,17 +238,17 @@ impl Fleet {
         }
     }
 
-    /// The model called `name`, loaded if need be.
+    /// The model called `name`, loaded if need be; if an adapter is called so, the model that it is on.
     ///
     /// # Errors
     /// 404 if there is none, 503 if it cannot be loaded or that takes too long.
     pub async fn acquire(self: &Arc<Self>, name: &str) -> Result<Lease, ApiError> {
-        let at = self.place(name)?;
+        let (at, adapter) = self.place(name)?;
         if let Some(lease) = self.lease(at) {
-            return Ok(lease);
+            return Ok(lease.with(adapter));
         }
         match tokio::time::timeout(self.load_timeout, self.load(at)).await {
-            Ok(Ok(lease)) => Ok(lease),
+            Ok(Ok(lease)) => Ok(lease.with(adapter)),
             Ok(Err(error)) => {
                 tracing::error!(model = name, %error, "the model cannot be loaded");
                 let message = format!("the model {name} cannot be loaded: {}", told(&error));
@@ -288,7 +310,11 @@ impl Fleet {
 
     /// What there is to ask.
     pub fn list(&self) -> Vec<ModelObject> {
-        self.slots.iter().map(|slot| self.object(slot)).collect()
+        let all = self.slots.iter().flat_map(|slot| {
+            let adapters = (0..slot.config.adapters.len()).map(Some);
+            std::iter::once(None).chain(adapters).map(move |adapter| (slot, adapter))
+        });
+        all.map(|(slot, adapter)| self.object(slot, adapter)).collect()
     }
 
     /// Whether there is a model called `name`.
@@ -301,30 +327,35 @@ impl Fleet {
     /// # Errors
     /// 404 if there is none.
     pub fn find(&self, name: &str) -> Result<ModelObject, ApiError> {
-        self.place(name).map(|at| self.object(&self.slots[at]))
+        self.place(name).map(|(at, adapter)| self.object(&self.slots[at], adapter))
     }
 
-    fn place(&self, name: &str) -> Result<usize, ApiError> {
-        self.slots.iter().position(|slot| slot.config.name == name).ok_or_else(|| {
-            let known: Vec<&str> = self.slots.iter().map(|slot| slot.config.name.as_str()).collect();
+    /// Where the model called `name` is, and which of its adapters is called so.
+    fn place(&self, name: &str) -> Result<(usize, Option<usize>), ApiError> {
+        let of_slot = |slot: &Slot| slot.config.names().position(|other| other == name);
+        let place = self.slots.iter().enumerate().find_map(|(at, slot)| Some((at, of_slot(slot)?.checked_sub(1))));
+        place.ok_or_else(|| {
+            let known: Vec<&str> = self.slots.iter().flat_map(|slot| slot.config.names()).collect();
             ApiError::no_model(name, &known)
         })
     }
 
-    fn object(&self, slot: &Slot) -> ModelObject {
+    fn object(&self, slot: &Slot, adapter: Option<usize>) -> ModelObject {
         let (status, memory_bytes) = match &*lock(&slot.state) {
             State::Unloaded => (ModelStatus::Unloaded, None),
             State::Loading => (ModelStatus::Loading, None),
             State::Loaded(service) | State::Leaving(service) => (ModelStatus::Loaded, Some(service.plan.total())),
         };
+        let config = &slot.config;
         ModelObject {
-            id: slot.config.name.clone(),
+            id: adapter.map_or(&config.name, |adapter| &config.adapters[adapter].name).clone(),
             object: "model",
             created: self.created,
             owned_by: "whit",
             status,
             max_model_len: lock(&slot.facts).as_ref().map(|facts| facts.plan.context),
-            memory_bytes,
+            memory_bytes: memory_bytes.filter(|_| adapter.is_none()),
+            parent: adapter.map(|_| config.name.clone()),
         }
     }
 
@@ -334,7 +365,7 @@ impl Fleet {
         match &*lock(&slot.state) {
             State::Loaded(service) if service.is_alive() => {
                 slot.leases.fetch_add(1, Ordering::AcqRel);
-                Some(Lease { fleet: self.clone(), at, service: Some(service.clone()) })
+                Some(Lease { fleet: self.clone(), at, adapter: None, service: Some(service.clone()) })
             }
             _ => None,
         }

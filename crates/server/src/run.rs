@@ -61,6 +61,7 @@ impl Terms {
             request.deadline = Some(self.deadline);
             request.account = self.account.id();
             request.max_cache_bytes = max_cache_bytes;
+            request.adapter = lease.adapter();
         }
         let (stream, received, account) = (self.stream, self.received, self.account.clone());
         let submission = Submission { requests, stream, received, places, account };

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use whit_engine::{
-    Constraint, ConstraintError, Constraints, Engine, EngineError, Event, FinishReason, Grammar, MemoryPlan, Occupancy,
-    Request, RequestId, TokenLogprob, Usage,
+    AdapterId, Constraint, ConstraintError, Constraints, Engine, EngineError, Event, FinishReason, Grammar, MemoryPlan,
+    Occupancy, Request, RequestId, TokenLogprob, Usage,
 };
 use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
 
@@ -27,6 +27,8 @@ use crate::tools::Syntax;
 pub struct Loaded {
     /// The engine, ready to take requests.
     pub engine: Engine,
+    /// Its adapters, in the order of the configuration.
+    pub adapters: Vec<AdapterId>,
     /// The tokenizer it was loaded with.
     pub tokenizer: Arc<Tokenizer>,
     /// The chat template, if the model has one.
@@ -43,6 +45,8 @@ pub struct Loaded {
 
 /// A loaded model that answers.
 pub struct Service {
+    /// The engine's adapters, in the order of the configuration.
+    pub adapters: Vec<AdapterId>,
     /// To text and back.
     pub tokenizer: Arc<Tokenizer>,
     /// The chat template, if the model has one.
@@ -167,7 +171,7 @@ impl Service {
         limit: usize,
         hand: Option<Hand>,
     ) -> std::io::Result<Service> {
-        let Loaded { engine, tokenizer, template, architecture, makers, vocab_size, hidden_size } = loaded;
+        let Loaded { engine, adapters, tokenizer, template, architecture, makers, vocab_size, hidden_size } = loaded;
         let syntax = Syntax::of(template.as_ref().map_or("", ChatTemplate::tool_source), &architecture);
         let plan = engine.memory_plan().clone();
         let load = Arc::new(Load {
@@ -199,6 +203,7 @@ impl Service {
         let (commands, thread) = (Some(commands), Some(thread));
         let constraints = OnceLock::new();
         Ok(Service {
+            adapters,
             tokenizer,
             template,
             syntax,

@@ -25,7 +25,13 @@ impl Loader for Slow {
 /// A server that is loading; what becomes of it.
 fn loading(drain_timeout: Duration) -> JoinHandle<Result<(), ServerError>> {
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
-    let model = ModelConfig { name: "m".into(), source: "m".into(), options: Options::default(), preload: true };
+    let model = ModelConfig {
+        name: "m".into(),
+        source: "m".into(),
+        options: Options::default(),
+        preload: true,
+        adapters: vec![],
+    };
     let limits = Limits { drain_timeout, ..Limits::default() };
     let config = Config { models: vec![model], port: free.port(), limits, ..Config::default() };
     let server = thread::spawn(move || whit_server::serve(&config, Arc::new(Slow), |_| {}));

@@ -22,7 +22,7 @@ pub struct LoadArgs {
     /// Threads to compute with [default: the physical cores this process may use]
     #[arg(short, long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Memory for weights, KV cache and work space together, such as 2GiB; the context is shortened to fit [default: what is free]
+    /// Memory for weights, KV cache, work space and adapters together, such as 2GiB; the context is shortened to fit [default: what is free]
     #[arg(long, value_name = "SIZE", value_parser = format::parse_size)]
     pub memory: Option<u64>,
     /// How keys and values are kept: 2, 2, 1 or 4 bytes each
@@ -118,8 +118,12 @@ impl Model {
         }
         let plan = engine.memory_plan();
         if let Some(wanted) = plan.context_wanted {
+            let adapters = match plan.adapters {
+                0 => String::new(),
+                adapters => format!(", {} adapters", format::bytes(adapters)),
+            };
             say(&format!(
-                "context shortened from {wanted} to {} tokens to fit {} of memory ({} weights, {} KV cache, {} work space)",
+                "context shortened from {wanted} to {} tokens to fit {} of memory ({} weights, {} KV cache, {} work space{adapters})",
                 plan.context,
                 options.memory.map_or("free".into(), format::bytes),
                 format::bytes(plan.weights),

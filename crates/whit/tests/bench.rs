@@ -46,6 +46,22 @@ fn answers_that_fit_a_schema_are_timed_beside_answers_that_need_not() {
 }
 
 #[test]
+fn steps_with_an_adapter_are_timed_beside_steps_without() {
+    let path = fixture("pocket-q8_0.gguf").to_string_lossy().into_owned();
+    let args = ["bench", "model", &path, "-p", "16", "-n", "8", "-r", "2", "--steps", "0", "--adapter-rank", "4"];
+    let report = whit(args.into_iter().chain(["--json"])).json();
+    let adapter = &report["adapter"];
+    for key in ["decode_tokens_per_second", "decode_over_plain", "prefill_over_plain"] {
+        assert!(adapter[key]["median"].as_f64().expect("a number") > 0.0, "{report:#}");
+    }
+    assert_eq!(adapter["rank"], 4);
+    assert!(adapter["bytes"].as_u64().expect("a number") > 1000, "{report:#}");
+    assert!(whit(args).stdout().contains("\nadapter "), "a line of the table");
+    let none = ["bench", "model", &path, "-p", "1", "-n", "1", "-r", "1", "--steps", "0", "--adapter-rank", "0"];
+    whit(none).refused(2, &["rank 0"]);
+}
+
+#[test]
 fn the_instruction_set_can_be_forced() {
     let path = fixture("pocket").to_string_lossy().into_owned();
     let args = ["bench", "model", &path, "-p", "8", "-n", "2", "-r", "1", "--steps", "0", "--json"];

@@ -1,5 +1,7 @@
 //! `whit run` says what the model says, and nothing else, where it should.
 
+#[path = "../../engine/tests/common/adapter.rs"]
+mod adapter;
 mod common;
 #[path = "../../engine/tests/common/overflow.rs"]
 mod overflow;
@@ -237,6 +239,29 @@ fn a_story_model_tells_its_recorded_story() {
     let story = whit(["run", &model, "--raw", "--temperature", "0", "--max-tokens", "190", ""]).stdout();
     let golden = goldens["stories260K"][0]["expected"].as_str().expect("text");
     assert!(story.len() > 300 && golden.starts_with(&story) || story.starts_with(golden), "{story}");
+}
+
+#[test]
+fn an_adapter_answers_in_place_of_its_base() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, alpha: f32| {
+        let folder = scratch.path().join(name);
+        let updates = adapter::updates(&fixture("pocket"), |_| 8, 1, 0.5);
+        adapter::write_adapter(&folder, &updates, serde_json::json!({"lora_alpha": alpha}));
+        folder.to_string_lossy().into_owned()
+    };
+    let (loud, silent) = (write("loud", 16.0), write("silent", 0.0));
+    for model in POCKETS {
+        let base = whit(greedy(model, &["What is 2 + 2?"])).stdout();
+        let with = |folder: &str| whit(greedy(model, &["--adapter", folder, "-n", "9", "What is 2 + 2?"])).stdout();
+        assert_eq!(with(&silent), base, "{model}: nothing is added");
+        assert_ne!(with(&loud), base, "{model}");
+    }
+    whit(greedy("pocket", &["--adapter", "/nowhere", "Hello"])).refused(2, &["/nowhere", "missing"]);
+    let config = scratch.path().join("loud/adapter_config.json");
+    let text = std::fs::read_to_string(&config).expect("written").replace("LORA", "IA3");
+    std::fs::write(&config, text).expect("written");
+    whit(greedy("pocket", &["--adapter", &loud, "Hello"])).refused(2, &["adapter_config.json", "peft_type", "IA3"]);
 }
 
 #[test]

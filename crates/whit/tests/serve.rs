@@ -1,5 +1,7 @@
 //! `whit serve`: what it says, what it refuses, and how it ends.
 
+#[path = "../../engine/tests/common/adapter.rs"]
+mod adapter;
 mod common;
 
 use std::collections::HashMap;
@@ -107,6 +109,47 @@ fn a_configuration_can_be_checked_without_serving_it() {
     assert!(checked.lines().last().expect("lines").starts_with("metering "), "{checked}");
     std::fs::write(&*path, "[limits]\nqeue = 3\n").expect("written");
     whit(["serve", "--config", &path, "--check"]).refused(2, &["whit.toml", "line 2", "qeue"]);
+}
+
+#[test]
+fn adapters_are_served_beside_their_base() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, salt) in [("first", 1), ("second", 2)] {
+        let updates = adapter::updates(&fixture("pocket"), |_| 8, salt, 0.5);
+        adapter::write_adapter(&folder.path().join(name), &updates, serde_json::json!({}));
+    }
+    let named = |name: &str| format!("{name}={}", folder.path().join(name).display());
+    let (first, second) = (named("first"), named("second"));
+    let (mut child, _home) =
+        whit(["serve", &pocket(), "--adapter", &first, "--adapter", &second, "--port", "0", "--threads", "1"]).spawn();
+    let lines = started(&mut child);
+    assert_eq!(lines[1..3], ["first  an adapter on pocket-q8_0", "second  an adapter on pocket-q8_0"]);
+    let line = lines.last().expect("a curl");
+    assert!(line.contains("pocket-q8_0"), "{line}");
+    let content = |answer: String| {
+        let body = answer.split_once("\r\n\r\n").expect("a body").1;
+        serde_json::from_str::<serde_json::Value>(body).expect(body)["choices"][0]["message"]["content"].clone()
+    };
+    let answers = ["pocket-q8_0", "first", "second"].map(|model| content(curl(&line.replace("pocket-q8_0", model))));
+    assert!(answers.iter().all(serde_json::Value::is_string), "{answers:?}");
+    assert!(answers[0] != answers[1] && answers[1] != answers[2] && answers[0] != answers[2], "{answers:?}");
+    child.kill().expect("killed");
+    child.wait().expect("it ends");
+
+    // From a file, beside it; and in what the model will take.
+    let path = folder.path().join("whit.toml");
+    let source = pocket();
+    let text = format!("[[model]]\nname = \"tiny\"\nsource = '{source}'\nadapters = {{ first = \"first\" }}\n");
+    std::fs::write(&path, text + &format!("[[model]]\nname = \"other\"\nsource = '{source}'\n")).expect("written");
+    let path = path.to_string_lossy();
+    let checked = whit(["serve", "--config", &path, "--check"]).stdout();
+    let takes_adapters: Vec<_> = checked.lines().map(|line| line.contains(" adapters")).collect();
+    assert_eq!(takes_adapters, [true, false, false], "{checked}");
+
+    whit(["serve", "--config", &path, "--adapter", &second, "--check"]).refused(2, &["one model", "--config"]);
+    whit(["serve", &pocket(), "--adapter", "second", "--check"]).refused(2, &["--adapter second", "NAME=FOLDER"]);
+    whit(["serve", &pocket(), "--adapter", "second=/nowhere", "--check"]).refused(2, &["/nowhere"]);
+    whit(["serve", &pocket(), "--adapter", &first, "--adapter", &first, "--check"]).refused(2, &["are called first"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What one run works on.
 
+use super::Rows;
 use super::kv::{BLOCK, KvCache};
 
 /// Tokens of one or more sequences, run together.
@@ -30,6 +31,8 @@ pub struct Segment {
     pub first_block: usize,
     /// Blocks of the sequence; enough for these tokens too.
     pub block_count: usize,
+    /// The number of the adapter whose updates are for these rows ([`Program::add_adapter`](super::Program::add_adapter)).
+    pub adapter: Option<usize>,
 }
 
 /// A batch that does not fit its program or cache.
@@ -91,6 +94,18 @@ impl Batch<'_> {
     /// Of how many rows something is asked for.
     pub(super) fn asked(&self) -> usize {
         self.logits.len() + self.hidden.len()
+    }
+
+    /// The row of the batch that row `row` of a buffer with such rows is made from.
+    pub(super) fn source_row(&self, rows: Rows, row: usize) -> usize {
+        match rows {
+            Rows::Tokens => row,
+            Rows::Asked | Rows::Logits => {
+                let asked = self.logits.get(row).unwrap_or_else(|| &self.hidden[row - self.logits.len()]);
+                *asked as usize
+            }
+            Rows::Routed(_) => unreachable!("rows that are ordered by expert belong to no sequence"),
+        }
     }
 
     /// The segment and the position of a row.

@@ -57,6 +57,39 @@ struct Span {
     operations: u64,
 }
 
+/// What an adapter adds to the steps of its rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AdapterCounts {
+    body: Matrices,
+    head: Matrices,
+}
+
+impl AdapterCounts {
+    pub(super) fn add(&mut self, is_head: bool, bytes: usize, values: usize) {
+        let matrices = if is_head { &mut self.head } else { &mut self.body };
+        matrices.bytes += bytes as u64;
+        matrices.values += values as u64;
+    }
+
+    /// Bytes that a run over one token with it reads, its logits included.
+    pub fn weight_bytes(&self) -> u64 {
+        self.body.bytes + self.head.bytes
+    }
+
+    /// What it makes a sequence cause whose `own` rows are among `all` rows that have it.
+    pub fn caused(&self, own: RowCounts, all: RowCounts) -> Caused {
+        Caused {
+            bytes: share(self.body.bytes, own.tokens, all.tokens) + share(self.head.bytes, own.logits, all.logits),
+            operations: 2 * (self.body.values * own.tokens as u64 + self.head.values * own.logits as u64),
+        }
+    }
+}
+
+/// The share in `bytes`, by rows, of one who has `own` of `all`.
+fn share(bytes: u64, own: usize, all: usize) -> u64 {
+    bytes * own as u64 / all.max(1) as u64
+}
+
 impl Counts {
     pub(super) fn add_body(&mut self, bytes: usize, values: usize) {
         self.body.bytes += bytes as u64;
@@ -118,7 +151,6 @@ impl Counts {
     /// What a sequence causes in a run over `all` whose `own` rows come after `position` others: by rows its share of the weights, which
     /// are read once for all, once the cache as far as its rows see it, and the operations on its rows.
     pub fn caused(&self, own: RowCounts, position: usize, all: RowCounts) -> Caused {
-        let share = |bytes: u64, own: usize, all: usize| bytes * own as u64 / all.max(1) as u64;
         let mut bytes = share(self.body_bytes(all.tokens), own.tokens, all.tokens);
         bytes += share(self.head.bytes, own.logits, all.logits);
         let of_experts = self.experts.iter().map(|experts| experts.top_k as u64 * experts.each.values);
@@ -160,6 +192,17 @@ mod tests {
         assert_eq!(caused.operations, 2 * (2000 + 300 + 2 * 20) + 10 * 4 * 8 + 4 * 4 * 2);
         assert_eq!(counts().weight_bytes(), 1620);
         assert_eq!(counts().cache_bytes(9), 9 * 32 + 4 * 64);
+    }
+
+    #[test]
+    fn rows_of_one_adapter_share_it() {
+        let mut adapter = AdapterCounts::default();
+        adapter.add(false, 300, 150);
+        adapter.add(true, 40, 20);
+        assert_eq!(adapter.weight_bytes(), 340);
+        let (own, all) = (RowCounts { tokens: 2, logits: 1 }, RowCounts { tokens: 6, logits: 4 });
+        assert_eq!(adapter.caused(own, all), Caused { bytes: 100 + 10, operations: 2 * (2 * 150 + 20) });
+        assert_eq!(adapter.caused(own, own), Caused { bytes: 340, operations: 640 });
     }
 
     #[test]

@@ -93,6 +93,7 @@ impl Builder {
         assert!(to.quantised);
         self.check_floats(step.input, cols);
         self.check_same_rows(step.input, step.output);
+        self.places[step.output.0].floats = step.input;
         match self.producer.take() {
             // Every thread reads whole rows of the norm's input: nobody may have overwritten them.
             Some(Producer::Norm(norm))
@@ -336,9 +337,8 @@ impl Step for Select {
         let cols = context.cols(self.input);
         let batch = context.batch;
         for row in worker.share(batch.asked()) {
-            let asked = batch.logits.get(row).unwrap_or_else(|| &batch.hidden[row - batch.logits.len()]);
             unsafe {
-                let from = context.floats(self.input, *asked as usize);
+                let from = context.floats(self.input, batch.source_row(Rows::Asked, row));
                 std::ptr::copy_nonoverlapping(from, context.floats(self.output, row), cols);
             }
         }

@@ -1,5 +1,8 @@
 //! Matrix products.
 
+use std::ops::Range;
+
+use super::adapters::AdaptableMatrix;
 use super::{Buffer, Builder, Context, Counts, Rows, Step};
 use crate::activations::{GROUP, QuantisedRow};
 use crate::matmul::{Activations, Multiply};
@@ -28,12 +31,21 @@ pub struct LinearPart {
     pub accumulate: Option<f32>,
 }
 
+/// A [`Linear`] with what adapters may add to it.
+pub(super) struct Adaptable {
+    pub linear: Linear,
+    /// The same input in floats.
+    pub floats: Buffer,
+    /// Number of the first of its matrices.
+    pub first: usize,
+}
+
 impl Builder {
-    /// Adds a [`Linear`].
+    /// Adds a [`Linear`]; the numbers of its matrices, by which an [`Adapter`](super::Adapter) updates them.
     ///
     /// # Panics
     /// If the shapes do not fit.
-    pub fn linear(&mut self, mut step: Linear) {
+    pub fn linear(&mut self, mut step: Linear) -> Range<usize> {
         for part in &mut step.parts {
             self.check_part(step.input, part);
         }
@@ -45,7 +57,20 @@ impl Builder {
         outputs.sort_unstable();
         outputs.dedup();
         assert_eq!(outputs.len(), step.parts.len(), "each matrix has an output of its own");
-        self.push(step);
+        assert!(!matches!(rows, Rows::Routed(_)), "the rows are those of sequences");
+        let floats = self.places[step.input.0].floats;
+        assert!(!self.places[floats.0].quantised, "quantised activations are made from floats");
+        assert!(!outputs.contains(&floats.0), "a product does not overwrite what its operand was made from");
+        let first = self.matrices.len();
+        self.matrices.extend(step.parts.iter().map(|LinearPart { matrix, .. }| AdaptableMatrix {
+            rows: matrix.rows(),
+            cols: matrix.cols(),
+            is_head: rows == Rows::Logits,
+            step: self.linears,
+        }));
+        self.linears += 1;
+        self.push(Adaptable { linear: step, floats, first });
+        first..self.matrices.len()
     }
 
     /// Checks a matrix against the buffers it reads and writes, and pads its bias to whole panels.
@@ -75,7 +100,7 @@ impl LinearPart {
         context: &Context,
         worker: &Worker,
         input: Buffer,
-        panels: std::ops::Range<usize>,
+        panels: Range<usize>,
         input_row: usize,
         gather: Option<*const u32>,
         output_row: usize,
@@ -112,26 +137,45 @@ impl LinearPart {
     }
 }
 
-impl Step for Linear {
-    unsafe fn run(&self, context: &Context, worker: &Worker) {
+impl Linear {
+    /// What of each matrix is this thread's: its number among the parts, and the panels.
+    pub(super) fn shares(&self, worker: &Worker) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let share = worker.share(self.parts.iter().map(|part| part.matrix.panels()).sum());
+        let mut end = 0;
+        self.parts.iter().enumerate().filter_map(move |(index, part)| {
+            let first = end;
+            end += part.matrix.panels();
+            let mine = share.start.max(first)..share.end.min(end);
+            (!mine.is_empty()).then(|| (index, mine.start - first..mine.end - first))
+        })
+    }
+
+    /// Multiplies this thread's panels.
+    ///
+    /// # Safety
+    /// As that of [`Step::run`].
+    pub(super) unsafe fn multiply(&self, context: &Context, worker: &Worker) {
         let rows = context.rows_of(self.parts[0].output);
-        let total: usize = self.parts.iter().map(|part| part.matrix.panels()).sum();
-        let share = worker.share(total);
-        let mut first = 0;
-        for part in &self.parts {
-            let panels = part.matrix.panels();
-            let mine = share.start.max(first)..share.end.min(first + panels);
-            if !mine.is_empty() {
-                let panels = mine.start - first..mine.end - first;
-                // SAFETY: shares do not overlap.
-                unsafe { part.multiply(context, worker, self.input, panels, 0, None, 0, rows) };
+        for (index, panels) in self.shares(worker) {
+            // SAFETY: shares do not overlap.
+            unsafe { self.parts[index].multiply(context, worker, self.input, panels, 0, None, 0, rows) };
+        }
+    }
+}
+
+impl Step for Adaptable {
+    unsafe fn run(&self, context: &Context, worker: &Worker) {
+        // SAFETY: passed on. What decides is the same on every thread.
+        unsafe {
+            match self.is_adapted(context) {
+                true => self.run_adapted(context, worker),
+                false => self.linear.multiply(context, worker),
             }
-            first += panels;
         }
     }
 
     fn count(&self, rows: &dyn Fn(Buffer) -> Rows, counts: &mut Counts) {
-        for LinearPart { matrix, output, .. } in &self.parts {
+        for LinearPart { matrix, output, .. } in &self.linear.parts {
             let values = matrix.rows() * matrix.cols();
             match rows(*output) {
                 Rows::Logits => counts.add_head(matrix.bytes(), values),
@@ -141,10 +185,10 @@ impl Step for Linear {
     }
 
     fn is_complete(&self) -> bool {
-        self.parts.iter().all(|part| part.matrix.is_packed())
+        self.linear.parts.iter().all(|part| part.matrix.is_packed())
     }
 
     fn scratch_bytes(&self) -> usize {
-        self.parts.iter().map(|part| Multiply::scratch_bytes(part.matrix.cols())).max().unwrap_or(0)
+        self.linear.parts.iter().map(|part| Multiply::scratch_bytes(part.matrix.cols())).max().unwrap_or(0)
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Shapes are checked when a step is added and a batch when it is run; the steps themselves then work on raw memory.
 
+mod adapters;
 mod attention;
 mod batch;
 mod conv;
@@ -20,10 +21,12 @@ mod rotary;
 
 use std::ops::Range;
 
+use adapters::{AdaptableMatrix, Adapters, Adapting};
+pub use adapters::{Adapter, LowRank};
 pub use attention::Attention;
 pub use batch::{Batch, BatchError, Segment};
 pub use conv::{MAX_KERNEL, ShortConv};
-pub use counts::{Caused, Counts, RowCounts};
+pub use counts::{AdapterCounts, Caused, Counts, RowCounts};
 pub use elementwise::{Add, Gate, LogitsFinish, Quantise, Select};
 pub use embed::{Embed, Table};
 pub use experts::{Combine, ExpertLinear, Route, Routing};
@@ -63,6 +66,8 @@ struct Place {
     cols: usize,
     rows: Rows,
     quantised: bool,
+    /// The buffer of floats that a quantised one is made from; of floats, the buffer itself.
+    floats: Buffer,
 }
 
 /// Puts a program together.
@@ -75,6 +80,10 @@ pub struct Builder {
     partials: Option<usize>,
     scratch_bytes: usize,
     vocab: usize,
+    /// What adapters may update, by their numbers.
+    matrices: Vec<AdaptableMatrix>,
+    /// Steps that have such matrices.
+    linears: usize,
     steps: Vec<Box<dyn Step>>,
     /// The last step, if what follows may become one with it.
     producer: Option<Producer>,
@@ -119,6 +128,8 @@ pub(crate) struct Context<'a> {
     scratch_stride: usize,
     /// [`attention::PARTIAL_FLOATS`] floats, if there is attention.
     partials: *mut f32,
+    /// If a row of the batch has an adapter.
+    adapting: Option<Adapting<'a>>,
 }
 
 // SAFETY: the pointers are to memory that outlives the run; steps divide it among the threads without overlap.
@@ -176,6 +187,8 @@ impl Builder {
             partials: None,
             scratch_bytes: 0,
             vocab: usize::MAX,
+            matrices: vec![],
+            linears: 0,
             steps: vec![],
             producer: None,
         }
@@ -187,7 +200,8 @@ impl Builder {
             Rows::Asked | Rows::Logits => self.max_logits,
             Rows::Routed(per_token) => self.max_tokens.saturating_mul(per_token),
         };
-        self.places.push(Place { offset: self.arena_bytes, stride, cols, rows, quantised });
+        let floats = Buffer(self.places.len());
+        self.places.push(Place { offset: self.arena_bytes, stride, cols, rows, quantised, floats });
         // A size that wraps would pass every later check.
         let bytes = count.checked_mul(stride).and_then(|bytes| bytes.checked_add(self.arena_bytes));
         self.arena_bytes = bytes.expect("buffers below the size of the address space");
@@ -270,6 +284,7 @@ impl Builder {
             threads,
             vocab: self.vocab,
             cache: self.steps.iter().filter_map(|step| step.cache()).collect(),
+            adapters: Adapters::new(self.matrices, threads),
             counts,
             places: self.places,
             steps: self.steps,
@@ -286,6 +301,7 @@ pub struct Program {
     vocab: usize,
     /// What the steps expect of the cache.
     cache: Vec<(KvLayer, usize)>,
+    adapters: Adapters,
     counts: Counts,
     arena: AlignedBytes,
     scratch: AlignedBytes,
@@ -306,6 +322,7 @@ impl Program {
     pub fn run(&mut self, team: &mut Team, batch: &Batch, kv: &mut KvCache) -> Result<(), BatchError> {
         batch.check(self.max_tokens, self.max_logits, self.vocab, kv)?;
         kv.check(&self.cache)?;
+        let adapting = self.adapters.adapting(batch)?;
         assert!(team.count() <= self.threads, "a program finished for {} threads", self.threads);
         let kv_data = kv.data_mut();
         let context = Context {
@@ -318,6 +335,7 @@ impl Program {
             scratch: self.scratch.as_mut_ptr(),
             scratch_stride: self.scratch_stride,
             partials: self.arena.as_mut_ptr().wrapping_add(self.partials).cast(),
+            adapting,
         };
         let steps = &self.steps;
         team.run(&|worker| {
@@ -353,8 +371,42 @@ impl Program {
         (self.arena.len() + self.scratch.len()) as u64
     }
 
-    /// What its runs read and compute.
+    /// What its runs read and compute, adapters left out.
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// Adds an adapter; its number, which batches name it by. `None`: there is no memory for its work space.
+    ///
+    /// # Panics
+    /// If its updates are not one for each of the numbered matrices ([`Builder::linear`]), or are of another shape.
+    pub fn add_adapter(&mut self, adapter: Adapter) -> Option<usize> {
+        self.adapters.add(adapter)
+    }
+
+    /// Removes an adapter; its number may be another's later.
+    ///
+    /// # Panics
+    /// If there is none of this number.
+    pub fn remove_adapter(&mut self, number: usize) {
+        self.adapters.remove(number);
+    }
+
+    /// What the adapter of this number adds.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn adapter_counts(&self, number: usize) -> AdapterCounts {
+        self.adapters.counts(number)
+    }
+
+    /// Bytes of work space that adapters take, those included that were removed: it is kept.
+    pub fn adapter_workspace_bytes(&self) -> u64 {
+        self.adapters.workspace_bytes()
+    }
+
+    /// What [`Program::adapter_workspace_bytes`] is with another adapter whose largest rank is `rank`, at most.
+    pub fn adapter_workspace_bytes_with(&self, rank: usize) -> u64 {
+        self.adapters.workspace_bytes_with(rank)
     }
 }

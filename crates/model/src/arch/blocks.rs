@@ -2,10 +2,10 @@
 
 use super::decoder::Sizes;
 use super::source::{Key, Source};
-use super::tensors::{Bias, Name};
+use super::tensors::{Bias, Name, layer_module};
 use crate::ModelError;
 use crate::error::shorten;
-use crate::spec::{Activation, Attention, FeedForward, GatedFeedForward, Layer, Linear, Mixer, Norm};
+use crate::spec::{Activation, Attention, FeedForward, GatedFeedForward, Layer, Linear, Mixer, Norm, Rows};
 
 pub(super) const INTERMEDIATE: Key = Key("intermediate_size", "feed_forward_length");
 const WINDOW: Key = Key("sliding_window", "attention.sliding_window");
@@ -128,8 +128,7 @@ impl Source<'_> {
         ];
         let qkv = self.separate_qkv(layer, sizes, qkv, bias)?;
         let width = sizes.heads * sizes.head_dim;
-        let o =
-            self.linear(&self.layer_stem(layer, Name("self_attn.o_proj", "attn_output")), sizes.hidden, width, bias)?;
+        let o = self.layer_linear(layer, Name("self_attn.o_proj", "attn_output"), sizes.hidden, width, bias)?;
         Ok(sizes.attention(qkv, o, rotary))
     }
 
@@ -144,9 +143,13 @@ impl Source<'_> {
         let out = sizes.qkv_sizes();
         let fused = Name("", "attn_qkv");
         if self.is_gguf() && self.has_in_layer(layer, fused) {
-            return self.fused(&self.layer_stem(layer, fused), out, sizes.hidden, bias);
+            let mut parts = self.layer_fused(layer, fused, out, sizes.hidden, bias)?;
+            for (part, name) in parts.iter_mut().zip(names) {
+                part.module = Some(layer_module(layer, name, Rows::All));
+            }
+            return Ok(parts);
         }
-        let one = |i: usize| self.linear(&self.layer_stem(layer, names[i]), out[i], sizes.hidden, bias);
+        let one = |i: usize| self.layer_linear(layer, names[i], out[i], sizes.hidden, bias);
         Ok([one(0)?, one(1)?, one(2)?])
     }
 
@@ -167,7 +170,7 @@ impl Source<'_> {
         activation: Activation,
     ) -> Result<FeedForward, ModelError> {
         let bias = Bias::from_flag(self.flag(MLP_BIAS)?);
-        let linear = |name, rows, cols| self.linear(&self.layer_stem(layer, name), rows, cols, bias);
+        let linear = |name, rows, cols| self.layer_linear(layer, name, rows, cols, bias);
         Ok(FeedForward::Gated(GatedFeedForward {
             gate: linear(gate, intermediate, sizes.hidden)?,
             up: linear(up, intermediate, sizes.hidden)?,
@@ -185,7 +188,7 @@ impl Source<'_> {
         activation: Activation,
     ) -> Result<FeedForward, ModelError> {
         let intermediate = self.count(INTERMEDIATE)?;
-        let linear = |name, rows, cols| self.linear(&self.layer_stem(layer, name), rows, cols, Bias::Required);
+        let linear = |name, rows, cols| self.layer_linear(layer, name, rows, cols, Bias::Required);
         Ok(FeedForward::Plain {
             up: linear(up, intermediate, sizes.hidden)?,
             down: linear(down, sizes.hidden, intermediate)?,

@@ -4,7 +4,8 @@ use super::source::{Key, LARGEST_COUNT, Source};
 use super::tensors::{Bias, Name, NormStyle};
 use crate::ModelError;
 use crate::spec::{
-    Attention, DecoderSpec, Embedding, Head, Layer, Linear, Norm, NormKind, Rotary, RotaryScaling, TensorRef,
+    Attention, DecoderSpec, Embedding, Head, Layer, Linear, Mixer, Module, Norm, NormKind, Pairing, Rotary,
+    RotaryScaling, TensorRef,
 };
 
 /// What an architecture's configuration class says where `config.json` is silent, and its tensors' names.
@@ -153,10 +154,14 @@ impl Source<'_> {
         &self,
         sizes: &Sizes,
         rotaries: Vec<Rotary>,
-        layers: Vec<Layer>,
+        mut layers: Vec<Layer>,
         final_norm: Norm,
     ) -> Result<DecoderSpec, ModelError> {
         self.check_frequencies(&rotaries, sizes.context)?;
+        // The converter permutes every layer's Q and K, also where that layer does not rotate.
+        if rotaries.iter().any(|rotary| rotary.pairing == Pairing::Adjacent) {
+            layers.iter_mut().for_each(order_by_neighbours);
+        }
         let embedding = self.stem(sizes.defaults.embedding);
         Ok(DecoderSpec {
             architecture: self.architecture.clone(),
@@ -184,7 +189,17 @@ impl Source<'_> {
         let own = if self.is_gguf() { sizes.defaults.head_bias == Bias::Required } else { !sizes.tied };
         let needed = stems.first().copied().filter(|_| own);
         let stem = found.or(needed).unwrap_or(embedding);
-        self.linear(stem, sizes.vocab, sizes.hidden, sizes.defaults.head_bias)
+        let linear = self.linear(stem, sizes.vocab, sizes.hidden, sizes.defaults.head_bias)?;
+        Ok(Linear { module: hugging_face.first().map(|&name| Box::new(Module::all(name))), ..linear })
+    }
+}
+
+/// Marks Q and K as what llama.cpp's converter makes of them where neighbours rotate together.
+fn order_by_neighbours(layer: &mut Layer) {
+    let Mixer::Attention(attention) = &mut layer.mixer else { return };
+    let head_dim = attention.head_dim;
+    for module in [&mut attention.q, &mut attention.k].into_iter().filter_map(|linear| linear.module.as_mut()) {
+        module.neighbours = Some(head_dim);
     }
 }
 

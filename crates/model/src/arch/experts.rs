@@ -61,7 +61,7 @@ impl Source<'_> {
         plan: &ExpertsPlan,
         (experts, top_k): (usize, usize),
     ) -> Result<FeedForward, ModelError> {
-        let router = self.linear(&self.layer_stem(layer, plan.router), experts, sizes.hidden, Bias::IfPresent)?;
+        let router = self.layer_linear(layer, plan.router, experts, sizes.hidden, Bias::IfPresent)?;
         let experts =
             (0..experts).map(|expert| self.expert(layer, sizes, plan, expert, experts)).collect::<Result<_, _>>()?;
         Ok(FeedForward::Experts { router, experts, top_k, normalize: plan.normalize })

@@ -35,16 +35,10 @@ pub(super) fn build(source: &mut Source<'_>) -> Result<DecoderSpec, ModelError> 
     let parallel = source.flag(Key("use_parallel_residual", "use_parallel_residual"))?.unwrap_or(true);
     let bias = Bias::from_flag(Some(source.flag(Key("attention_bias", ""))?.unwrap_or(true)));
     let layers = (0..sizes.layers).map(|layer| {
-        let stem = |name| source.layer_stem(layer, name);
-        let fused = stem(Name("attention.query_key_value", "attn_qkv"));
-        let qkv = if source.is_gguf() {
-            // llama.cpp's converter sorts the rows.
-            source.fused(&fused, sizes.qkv_sizes(), sizes.hidden, bias)?
-        } else {
-            source.interleaved_qkv(&fused, sizes.heads, sizes.head_dim, sizes.hidden, bias)?
-        };
+        let fused = Name("attention.query_key_value", "attn_qkv");
+        let qkv = source.interleaved_qkv(layer, fused, [sizes.heads, sizes.head_dim, sizes.hidden], bias)?;
         let width = sizes.heads * sizes.head_dim;
-        let o = source.linear(&stem(Name("attention.dense", "attn_output")), sizes.hidden, width, bias)?;
+        let o = source.layer_linear(layer, Name("attention.dense", "attn_output"), sizes.hidden, width, bias)?;
         let norm = |name| source.layer_norm(layer, name, sizes.layer_norm(), sizes.hidden);
         let feed_forward = [Name("mlp.dense_h_to_4h", "ffn_up"), Name("mlp.dense_4h_to_h", "ffn_down")];
         Ok(Layer {

@@ -101,8 +101,8 @@ fn attention(source: &Source<'_>, layer: usize, sizes: &Sizes) -> Result<Attenti
     let qkv =
         [Name("self_attn.q_proj", "attn_q"), Name("self_attn.k_proj", "attn_k"), Name("self_attn.v_proj", "attn_v")];
     let qkv = source.separate_qkv(layer, sizes, qkv, Bias::IfPresent)?;
-    let o = source.layer_stem(layer, Name("self_attn.out_proj", "attn_output"));
-    let o = source.linear(&o, sizes.hidden, sizes.heads * sizes.head_dim, Bias::IfPresent)?;
+    let (o, width) = (Name("self_attn.out_proj", "attn_output"), sizes.heads * sizes.head_dim);
+    let o = source.layer_linear(layer, o, sizes.hidden, width, Bias::IfPresent)?;
     let norm = |name| source.layer_norm(layer, name, sizes.rms(), sizes.head_dim);
     Ok(Attention {
         q_norm: Some(norm(Name("self_attn.q_layernorm", "attn_q_norm"))?),
@@ -115,7 +115,7 @@ fn short_conv(source: &Source<'_>, layer: usize, sizes: &Sizes) -> Result<ShortC
     let hidden = sizes.hidden;
     let kernel = source.count_or(Key("conv_L_cache", "shortconv.l_cache"), (!source.is_gguf()).then_some(3))?;
     let bias = Bias::from_flag(source.flag(Key("conv_bias", ""))?);
-    let linear = |name, rows| source.linear(&source.layer_stem(layer, name), rows, hidden, bias);
+    let linear = |name, rows| source.layer_linear(layer, name, rows, hidden, bias);
     let conv = source.layer_stem(layer, Name("conv.conv", "shortconv.conv"));
     let (weight, conv_bias) = (format!("{conv}.weight"), format!("{conv}.bias"));
     source.check_shape(&weight, &[hidden, kernel])?;

@@ -25,7 +25,7 @@ pub(super) fn build(source: &mut Source<'_>) -> Result<DecoderSpec, ModelError> 
     let activation = source.activation("hidden_act", Activation::GeluTanh)?;
     let in_config = source.flag(Key("qk_layernorm", ""))? == Some(true);
     let layers = (0..sizes.layers).map(|layer| {
-        let linear = |name, rows, cols| source.linear(&source.layer_stem(layer, name), rows, cols, Bias::Required);
+        let linear = |name, rows, cols| source.layer_linear(layer, name, rows, cols, Bias::Required);
         let qkv = [
             Name("self_attn.q_proj", "attn_q"),
             Name("self_attn.k_proj", "attn_k"),

@@ -4,9 +4,9 @@ use super::blocks::INTERMEDIATE;
 use super::decoder::{DEFAULTS, Defaults, Sizes};
 use super::rope::RotaryDefaults;
 use super::source::{Key, Source};
-use super::tensors::{Bias, Name};
+use super::tensors::{Bias, Name, layer_module};
 use crate::ModelError;
-use crate::spec::{Activation, Attention, DecoderSpec, FeedForward, GatedFeedForward, Pairing};
+use crate::spec::{Activation, Attention, DecoderSpec, FeedForward, GatedFeedForward, Pairing, Rows};
 
 const PHI3: Defaults = Defaults { epsilon: (DEFAULTS.epsilon.0, 1e-5), context: 4096, ..DEFAULTS };
 const ROTARY: RotaryDefaults = RotaryDefaults {
@@ -31,14 +31,21 @@ pub(super) fn build(source: &mut Source<'_>) -> Result<DecoderSpec, ModelError> 
 }
 
 fn attention(source: &Source<'_>, layer: usize, sizes: &Sizes) -> Result<Attention, ModelError> {
-    let stem = |name| source.layer_stem(layer, name);
-    if source.is_gguf() && source.has_in_layer(layer, Name("", "attn_q")) {
-        return source.attention(layer, sizes, Some(0));
-    }
     let fused = Name("self_attn.qkv_proj", "attn_qkv");
-    let qkv = source.fused(&stem(fused), sizes.qkv_sizes(), sizes.hidden, Bias::IfPresent)?;
-    let width = sizes.heads * sizes.head_dim;
-    let o = source.linear(&stem(Name("self_attn.o_proj", "attn_output")), sizes.hidden, width, Bias::IfPresent)?;
+    let out = sizes.qkv_sizes();
+    if source.is_gguf() && source.has_in_layer(layer, Name("", "attn_q")) {
+        let mut attention = source.attention(layer, sizes, Some(0))?;
+        // Apart in this file, one module for adapters.
+        let mut start = 0;
+        for (part, size) in [&mut attention.q, &mut attention.k, &mut attention.v].into_iter().zip(out) {
+            part.module = Some(layer_module(layer, fused, Rows::Range(start..start + size)));
+            start += size;
+        }
+        return Ok(attention);
+    }
+    let qkv = source.layer_fused(layer, fused, out, sizes.hidden, Bias::IfPresent)?;
+    let (o, width) = (Name("self_attn.o_proj", "attn_output"), sizes.heads * sizes.head_dim);
+    let o = source.layer_linear(layer, o, sizes.hidden, width, Bias::IfPresent)?;
     Ok(sizes.attention(qkv, o, Some(0)))
 }
 
@@ -48,10 +55,10 @@ fn feed_forward(
     sizes: &Sizes,
     activation: Activation,
 ) -> Result<FeedForward, ModelError> {
-    let stem = |name| source.layer_stem(layer, name);
     let intermediate = source.count(INTERMEDIATE)?;
-    let gate_up = stem(Name("mlp.gate_up_proj", "ffn_up"));
-    let [gate, up] = source.fused(&gate_up, [intermediate; 2], sizes.hidden, Bias::IfPresent)?;
-    let down = source.linear(&stem(Name("mlp.down_proj", "ffn_down")), sizes.hidden, intermediate, Bias::IfPresent)?;
+    let gate_up = Name("mlp.gate_up_proj", "ffn_up");
+    let [gate, up] = source.layer_fused(layer, gate_up, [intermediate; 2], sizes.hidden, Bias::IfPresent)?;
+    let down = Name("mlp.down_proj", "ffn_down");
+    let down = source.layer_linear(layer, down, sizes.hidden, intermediate, Bias::IfPresent)?;
     Ok(FeedForward::Gated(GatedFeedForward { gate, up, down, activation }))
 }

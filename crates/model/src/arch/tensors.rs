@@ -8,7 +8,7 @@ use whit_kernels::Format;
 use super::source::Source;
 use crate::ModelError;
 use crate::error::shorten;
-use crate::spec::{Linear, Norm, NormKind, Rows, TensorRef};
+use crate::spec::{Linear, Module, Norm, NormKind, Rows, TensorRef};
 
 /// A tensor: its name in a Hugging Face checkpoint and in llama.cpp's GGUF, without the layer before and `.weight` after.
 #[derive(Clone, Copy, Debug)]
@@ -101,18 +101,32 @@ impl Source<'_> {
         } else {
             None
         };
-        Ok(Linear { weight: TensorRef::all(weight), bias, out_features, in_features })
+        Ok(Linear { weight: TensorRef::all(weight), bias, out_features, in_features, module: None })
     }
 
-    /// The matrix `stem.weight` in parts of `sizes` rows, one after the other, and its bias likewise.
-    pub(super) fn fused<const N: usize>(
+    /// The whole matrix `name` of a layer, and its bias.
+    pub(super) fn layer_linear(
         &self,
-        stem: &str,
+        layer: usize,
+        name: Name,
+        out_features: usize,
+        in_features: usize,
+        bias: Bias,
+    ) -> Result<Linear, ModelError> {
+        let linear = self.linear(&self.layer_stem(layer, name), out_features, in_features, bias)?;
+        Ok(Linear { module: Some(layer_module(layer, name, Rows::All)), ..linear })
+    }
+
+    /// The matrix `name` of a layer in parts of `sizes` rows, one after the other, and its bias likewise.
+    pub(super) fn layer_fused<const N: usize>(
+        &self,
+        layer: usize,
+        name: Name,
         sizes: [usize; N],
         in_features: usize,
         bias: Bias,
     ) -> Result<[Linear; N], ModelError> {
-        let whole = self.linear(stem, sizes.iter().sum(), in_features, bias)?;
+        let whole = self.layer_linear(layer, name, sizes.iter().sum(), in_features, bias)?;
         let mut start = 0;
         Ok(sizes.map(|size| {
             let rows = Rows::Range(start..start + size);
@@ -121,17 +135,24 @@ impl Source<'_> {
         }))
     }
 
-    /// GPT-NeoX's `stem.weight`, `[heads, 3, head_dim]` rows: each head's Q, K and V together.
+    /// GPT-NeoX's matrix `name` of a layer, `[heads, 3, head_dim]` rows: each head's Q, K and V together. llama.cpp's converter sorts
+    /// the rows.
     pub(super) fn interleaved_qkv(
         &self,
-        stem: &str,
-        heads: usize,
-        head_dim: usize,
-        in_features: usize,
+        layer: usize,
+        name: Name,
+        [heads, head_dim, in_features]: [usize; 3],
         bias: Bias,
     ) -> Result<[Linear; 3], ModelError> {
-        let whole = self.linear(stem, 3 * heads * head_dim, in_features, bias)?;
         let head = |i| Rows::Strided { stride: 3 * head_dim, start: i * head_dim, len: head_dim, groups: heads };
+        if self.is_gguf() {
+            let mut parts = self.layer_fused(layer, name, [heads * head_dim; 3], in_features, bias)?;
+            for (i, part) in parts.iter_mut().enumerate() {
+                part.module = Some(layer_module(layer, name, head(i)));
+            }
+            return Ok(parts);
+        }
+        let whole = self.layer_linear(layer, name, 3 * heads * head_dim, in_features, bias)?;
         Ok([0, 1, 2].map(|i| part(&whole, head(i), heads * head_dim)))
     }
 
@@ -150,6 +171,7 @@ impl Source<'_> {
             bias: None,
             out_features,
             in_features,
+            module: None,
         })
     }
 
@@ -210,6 +232,11 @@ impl Source<'_> {
     }
 }
 
+/// A part of Hugging Face's module `name` of a layer.
+pub(super) fn layer_module(layer: usize, name: Name, rows: Rows) -> Box<Module> {
+    Box::new(Module { rows, ..Module::all(format!("layers.{layer}.{}", name.0)) })
+}
+
 fn part(whole: &Linear, rows: Rows, out_features: usize) -> Linear {
     let choose = |tensor: &TensorRef| TensorRef { name: tensor.name.clone(), rows: rows.clone() };
     Linear {
@@ -217,5 +244,6 @@ fn part(whole: &Linear, rows: Rows, out_features: usize) -> Linear {
         bias: whole.bias.as_ref().map(choose),
         out_features,
         in_features: whole.in_features,
+        module: whole.module.clone().map(|module| Box::new(Module { rows, ..*module })),
     }
 }

@@ -15,6 +15,8 @@ fn nameless(spec: &DecoderSpec) -> DecoderSpec {
         for tensor in [Some(&mut linear.weight), linear.bias.as_mut()].into_iter().flatten() {
             *tensor = TensorRef { name: String::new(), rows: Rows::All };
         }
+        // The module's name and rows are Hugging Face's from either source; only a GGUF's can be in another order.
+        linear.module.iter_mut().for_each(|module| module.neighbours = None);
     };
     let norm = |norm: &mut Norm| {
         norm.weight.name.clear();
@@ -145,6 +147,62 @@ fn a_gguf_of_fused_projections_is_the_same_model() {
     let Mixer::Attention(attention) = &fused.layers[0].mixer else { panic!("attention expected") };
     let rows = [&attention.q, &attention.k, &attention.v].map(|linear| linear.weight.rows.clone());
     assert_eq!(rows, [Rows::Range(0..64), Rows::Range(64..96), Rows::Range(96..128)]);
+}
+
+#[test]
+fn every_matrix_is_known_by_the_module_that_adapters_name() {
+    for case in case::all() {
+        let [(checkpoint, hugging_face), _] = specs(&case);
+        // Which rows of which module; of Hugging Face's own checkpoint, a module is a tensor.
+        let mut modules = BTreeSet::new();
+        walk::linears(&hugging_face, &mut |linear| match &linear.module {
+            Some(module) => {
+                assert_eq!((&module.rows, module.neighbours), (&linear.weight.rows, None), "{}", case.name);
+                modules.insert(module.name.clone());
+                let is_head = linear.weight == hugging_face.head.linear.weight;
+                let tensor = format!("{}.weight", module.name);
+                let is_its_tensor = linear.weight.name == tensor || linear.weight.name.ends_with(&format!(".{tensor}"));
+                assert!(is_its_tensor || is_head, "{}: {tensor} and {}", case.name, linear.weight.name);
+            }
+            None => assert!(linear.weight.name.contains(".experts."), "{}: {}", case.name, linear.weight.name),
+        });
+        let in_layers = |name: &&str| {
+            let name = name.strip_suffix(".weight").unwrap_or_default();
+            let others = ["norm", ".experts.", "conv.conv", "vision_tower"];
+            name.contains("layers.") && !others.iter().any(|other| name.contains(other))
+        };
+        let tensors = checkpoint.tensors().map(|tensor| tensor.name.to_owned()).collect::<Vec<_>>();
+        let all: BTreeSet<&str> = tensors.iter().map(String::as_str).filter(in_layers).collect();
+        let left: Vec<_> = all
+            .iter()
+            .filter(|name| !modules.iter().any(|module| name.ends_with(&format!("{module}.weight"))))
+            .collect();
+        assert!(left.is_empty(), "{}: {left:?}", case.name);
+    }
+}
+
+#[test]
+fn a_gguf_whose_neighbours_rotate_has_its_rows_of_q_and_k_in_another_order() {
+    let [(_, hugging_face), (_, gguf)] = specs(&case::named("llama2"));
+    let attention = |spec: &DecoderSpec| match &spec.layers[0].mixer {
+        Mixer::Attention(attention) => attention.clone(),
+        Mixer::ShortConv(_) => panic!("attention expected"),
+    };
+    let (one, other) = (attention(&hugging_face), attention(&gguf));
+    let rows = |linear: &Linear| -> Vec<usize> {
+        (0..linear.out_features).map(|row| linear.module.as_ref().unwrap().source_row(row)).collect()
+    };
+    let half = one.head_dim / 2;
+    assert_eq!(rows(&one.q), (0..one.q.out_features).collect::<Vec<_>>());
+    assert_eq!(rows(&other.v), rows(&one.v));
+    for linear in [&other.q, &other.k] {
+        let rows = rows(linear);
+        assert_eq!(rows[..4], [0, half, 1, half + 1]);
+        assert_eq!(rows[one.head_dim..][..2], [one.head_dim, one.head_dim + half]);
+        let mut sorted = rows.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..rows.len()).collect::<Vec<_>>());
+    }
 }
 
 #[test]

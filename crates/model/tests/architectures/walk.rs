@@ -18,6 +18,26 @@ pub fn tensors(spec: &DecoderSpec) -> BTreeSet<String> {
     names
 }
 
+/// Calls `each` with every matrix of `spec`, the embedding left out.
+pub fn linears(spec: &DecoderSpec, each: &mut impl FnMut(&Linear)) {
+    for layer in &spec.layers {
+        match &layer.mixer {
+            Mixer::Attention(a) => [&a.q, &a.k, &a.v, &a.o].into_iter().for_each(&mut *each),
+            Mixer::ShortConv(conv) => [&conv.in_proj, &conv.out_proj].into_iter().for_each(&mut *each),
+        }
+        let mut gated = |one: &GatedFeedForward| [&one.gate, &one.up, &one.down].into_iter().for_each(&mut *each);
+        match &layer.feed_forward {
+            FeedForward::Gated(one) => gated(one),
+            FeedForward::Experts { experts, router, .. } => {
+                experts.iter().for_each(&mut gated);
+                each(router);
+            }
+            FeedForward::Plain { up, down, .. } => [up, down].into_iter().for_each(&mut *each),
+        }
+    }
+    each(&spec.head.linear);
+}
+
 fn layer(layer: &Layer, add: &mut impl FnMut(&TensorRef)) {
     let norms =
         [&layer.pre_mixer_norm, &layer.post_mixer_norm, &layer.pre_feed_forward_norm, &layer.post_feed_forward_norm];

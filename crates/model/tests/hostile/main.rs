@@ -1,6 +1,7 @@
 //! Damaged and malicious model files: every one is refused in one sentence that names the file, the item and the mend,
 //! without a panic, and in memory bounded by the size of the files.
 
+mod adapter;
 mod brick;
 #[path = "../common/mod.rs"]
 mod common;

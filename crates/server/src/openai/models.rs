@@ -29,6 +29,9 @@ pub struct ModelObject {
     pub max_model_len: Option<usize>,
     /// Bytes it takes in memory, while it is loaded.
     pub memory_bytes: Option<u64>,
+    /// Of an adapter: the model it is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
 }
 
 /// Whether a model is in memory.

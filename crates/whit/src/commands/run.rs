@@ -1,16 +1,17 @@
 //! `whit run`: one answer, or a chat.
 
 use std::io::{IsTerminal, Read, Write, stdin, stdout};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::{Value, json};
-use whit_engine::{Engine, Options, Request, Sampling, Speculation};
+use whit_engine::{AdapterId, Engine, Options, Request, Sampling, Speculation, adapter_bytes};
 use whit_meter::Receipt;
 use whit_model::template::ChatInput;
-use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
+use whit_model::{Adapter, ChatTemplate, GenerationDefaults, Tokenizer};
 
 use super::brick::{self, run::Question};
 use crate::answer::{Answer, Finish, answer};
@@ -28,8 +29,8 @@ const USUAL_ANSWER: usize = 1024;
 const BRICK_OPTION_HELP: &str = "Answer PROMPT, which then stands alone, with a brick: its folder, a .brick file, or the name of one that is \
     in this program. The answer goes to standard output, and to standard error a line with its confidence, time and memory";
 /// What a brick's card says, and nobody else.
-const NOT_OF_A_BRICK: [&str; 8] =
-    ["chat", "raw", "system", "max_tokens", "stop", "context", "logprobs", "SamplingArgs"];
+const NOT_OF_A_BRICK: [&str; 9] =
+    ["chat", "raw", "system", "adapter", "max_tokens", "stop", "context", "logprobs", "SamplingArgs"];
 
 /// The values of `--speculation`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -60,6 +61,7 @@ Examples:
   whit run hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF
   whit run hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q8_0 --temperature 0 --stats \"Name three rivers.\"
   whit run ./SmolLM2-135M --raw --max-tokens 50 \"Once upon a time\"
+  whit run model.gguf --adapter ./my-adapter \"Turn the lights off.\"
   whit run model.gguf --system \"Summarise in one sentence.\" < article.txt
   whit run --brick assistant.brick \"set a timer for twenty minutes\"")]
 pub struct RunArgs {
@@ -78,6 +80,9 @@ pub struct RunArgs {
     /// What to tell the model before the conversation
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
+    /// Answer with this adapter on the model: a folder with adapter_config.json and adapter_model.safetensors, as PEFT saves LoRA
+    #[arg(long, value_name = "FOLDER")]
+    adapter: Option<PathBuf>,
     /// Longest answer, in tokens [default: until the context is full]
     #[arg(short = 'n', long, value_name = "N")]
     max_tokens: Option<usize>,
@@ -111,6 +116,7 @@ pub struct RunArgs {
 pub struct Session {
     tokenizer: Arc<Tokenizer>,
     engine: Engine,
+    adapter: Option<AdapterId>,
     template: Option<ChatTemplate>,
     sampling: Sampling,
     max_tokens: Option<usize>,
@@ -137,6 +143,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
         return Err(bad_input("--json needs a prompt: give it after the model or on standard input"));
     }
     let model = Model::open(model)?;
+    let adapter = args.adapter.as_deref().map(Adapter::open).transpose()?;
+    let adapters = adapter.as_ref().map_or(0, |adapter| adapter_bytes(adapter, args.load.threads));
+    let options = |context| Options { adapters, ..args.load.options(context) };
     let template = if args.raw { None } else { ChatTemplate::from_checkpoint(&model.checkpoint)? };
     if template.is_none() && !args.raw {
         say("this model has no chat template; the prompt is given to it as it is, as with --raw");
@@ -164,14 +173,16 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let context = match args.context {
         Some(0) => model.spec.context_length,
         Some(context) => context,
-        None => usual_context(&model, args, prompt_ids.as_ref().map_or(0, Vec::len))?,
+        None => usual_context(&model, args, &options(None), prompt_ids.as_ref().map_or(0, Vec::len))?,
     };
     // Before the model: a file of prices that is none need not wait for it.
     let till = if args.stats || args.json { Till::open(&args.cost)? } else { None };
-    let engine = model.load(&Options { speculation: args.speculation.into(), ..args.load.options(Some(context)) })?;
+    let mut engine = model.load(&Options { speculation: args.speculation.into(), ..options(Some(context)) })?;
+    let adapter = adapter.map(|adapter| engine.add_adapter("adapter", &adapter)).transpose()?;
     let mut session = Session {
         tokenizer: model.tokenizer.clone(),
         engine,
+        adapter,
         template,
         sampling,
         max_tokens: args.max_tokens,
@@ -210,8 +221,8 @@ fn ask_brick(args: &RunArgs, brick: &str, begun: Instant) -> anyhow::Result<()> 
 }
 
 /// The context when `--context` does not say: the engine's default, but not more than is usual, and enough for this prompt.
-fn usual_context(model: &Model, args: &RunArgs, prompt: usize) -> anyhow::Result<usize> {
-    let plan = Engine::plan(&model.checkpoint, &model.spec, &args.load.options(None))?;
+fn usual_context(model: &Model, args: &RunArgs, options: &Options, prompt: usize) -> anyhow::Result<usize> {
+    let plan = Engine::plan(&model.checkpoint, &model.spec, options)?;
     let usual = plan.context_wanted.unwrap_or(plan.context).min(USUAL_CONTEXT);
     let needed = prompt.saturating_add(args.max_tokens.unwrap_or(USUAL_ANSWER));
     Ok(usual.max(needed).min(model.spec.context_length))
@@ -298,6 +309,7 @@ impl Session {
             stop_tokens: self.tokenizer.end_tokens().to_vec(),
             stop: self.stop.clone(),
             logprobs: self.logprobs,
+            adapter: self.adapter,
             ..Request::new(prompt)
         };
         answer(&mut self.engine, request, self.till.as_mut(), on_text)

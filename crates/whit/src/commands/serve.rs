@@ -9,7 +9,8 @@ use clap::{Args, ValueEnum};
 use whit_engine::{MemoryPlan, Options};
 use whit_meter::ledger::Record;
 use whit_server::config::{
-    ApiKey, Config, File, FileModel, LedgerConfig, MeterConfig, MeterSource, ModelConfig, TlsFiles, read_keys,
+    AdapterConfig, ApiKey, Config, File, FileModel, LedgerConfig, MeterConfig, MeterSource, ModelConfig, TlsFiles,
+    read_keys,
 };
 use whit_server::{Facts, Loader, ServerError, Started};
 
@@ -38,6 +39,7 @@ Examples:
   whit serve model.gguf
   whit serve small=hf:Qwen/Qwen3-0.6B-GGUF large=hf:Qwen/Qwen3-4B-GGUF --memory 8GiB
   whit serve model.gguf --host 0.0.0.0 --api-key-file keys.txt --tls-cert cert.pem --tls-key key.pem
+  whit serve base.gguf --adapter lights=./lights --adapter notes=./notes
   whit serve --config whit.toml --check")]
 pub struct ServeArgs {
     #[arg(
@@ -46,6 +48,9 @@ pub struct ServeArgs {
         required_unless_present = "config"
     )]
     models: Vec<String>,
+    /// Serve the model with this LoRA adapter, a folder as PEFT saves it, as NAME beside it; with one model; may be given several times
+    #[arg(long, value_name = "NAME=FOLDER")]
+    adapter: Vec<String>,
     /// Read models, address and limits from this file; arguments go before it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -140,13 +145,26 @@ fn config(args: &ServeArgs) -> anyhow::Result<Config> {
             },
             source: model.source,
             preload: preload || model.preload,
+            adapters: model.adapters.into_iter().map(|(name, folder)| AdapterConfig { name, folder }).collect(),
         })
     };
     let named = args.models.iter().map(|word| {
         let (name, source) = named_source(word);
         model(FileModel { source, name, ..FileModel::default() }, true)
     });
-    let models = named.chain(file.model.iter().map(|entry| model(entry.clone(), false))).collect::<Result<_, _>>()?;
+    let mut models: Vec<ModelConfig> =
+        named.chain(file.model.iter().map(|entry| model(entry.clone(), false))).collect::<Result<_, _>>()?;
+    let adapters = args.adapter.iter().map(|word| adapter(word)).collect::<anyhow::Result<Vec<_>>>()?;
+    match &mut models[..] {
+        _ if adapters.is_empty() => {}
+        [model] => model.adapters.extend(adapters),
+        models => {
+            let count = models.len();
+            return Err(bad_input(format!(
+                "--adapter is for one model, and there are {count}: say in a file for --config which is on which"
+            )));
+        }
+    }
     let mut api_keys: Vec<ApiKey> = args.api_key.iter().map(|key| key.as_str().into()).collect();
     for path in args.api_key_file.iter().chain(&file.api_key_file) {
         api_keys.extend(read_keys(path)?);
@@ -183,6 +201,16 @@ fn named_source(word: &str) -> (Option<String>, String) {
             (Some(name.to_owned()), source.to_owned())
         }
         _ => (None, word.to_owned()),
+    }
+}
+
+/// `NAME=FOLDER`.
+fn adapter(word: &str) -> anyhow::Result<AdapterConfig> {
+    match word.split_once('=') {
+        Some((name, folder)) if !name.is_empty() && !folder.is_empty() => {
+            Ok(AdapterConfig { name: name.to_owned(), folder: folder.into() })
+        }
+        _ => Err(bad_input(format!("--adapter {word}: say what requests call it and where it lies, as NAME=FOLDER"))),
     }
 }
 
@@ -234,9 +262,10 @@ fn log_to_stderr(log: Log) {
 
 /// `small  412 MiB: 380 MiB weights, 24 MiB KV cache for 8 x 8192 tokens, 8 MiB work space`.
 fn model_line(name: &str, facts: &Facts) -> String {
-    let MemoryPlan { weights, kv_cache, workspace, context, .. } = facts.plan;
+    let MemoryPlan { weights, kv_cache, workspace, context, adapters, .. } = facts.plan;
+    let adapters = if adapters > 0 { format!(", {} adapters", format::bytes(adapters)) } else { String::new() };
     format!(
-        "{name}  {}: {} weights, {} KV cache for {} x {context} tokens, {} work space",
+        "{name}  {}: {} weights, {} KV cache for {} x {context} tokens, {} work space{adapters}",
         format::bytes(facts.plan.total()),
         format::bytes(weights),
         format::bytes(kv_cache),
@@ -271,6 +300,11 @@ fn say_started(config: &Config, started: &Started) {
         match facts {
             Some(facts) => anstream::println!("{}", model_line(name, facts)),
             None => anstream::println!("{name}  will be loaded when it is asked for"),
+        }
+    }
+    for model in &config.models {
+        for adapter in &model.adapters {
+            anstream::println!("{}  an adapter on {}", adapter.name, model.name);
         }
     }
     let scheme = if started.is_tls { "https" } else { "http" };

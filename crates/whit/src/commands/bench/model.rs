@@ -28,7 +28,8 @@ reads all weights it uses and its sequence's KV cache once. 'bytes per token' is
 the bandwidth is (bytes per token x median decode speed) / (read bandwidth measured in the same run). 'energy' is all that the \
 machine used while it decoded, over the tokens, by the source that `whit meter` would choose. With --schema, \
 answers at temperature 1 are timed as well, in turns with and without it, --generate tokens each time; one that ends \
-is followed by another.
+is followed by another. With --adapter-rank, decoding and prefill are timed as well with an adapter of arbitrary numbers on all \
+linear layers, in turns with and without it.
 
 Examples:
   whit bench model model.gguf
@@ -59,6 +60,9 @@ pub struct ModelArgs {
     /// Time answers that must fit this JSON Schema, too, beside answers that need not
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
+    /// Time steps with a LoRA adapter of this rank on all linear layers, too, beside steps without
+    #[arg(long, value_name = "N")]
+    adapter_rank: Option<usize>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -75,6 +79,8 @@ struct Report {
     decode_step_milliseconds: StepTimes,
     /// With `--schema`.
     answers: Option<Answers>,
+    /// With `--adapter-rank`.
+    adapter: Option<Adapted>,
     bytes_per_token: u64,
     read_bandwidth_gb_per_second: f64,
     share_of_bandwidth: f64,
@@ -155,6 +161,19 @@ struct Answers {
     constrained_over_free: Spread,
 }
 
+/// Steps with an adapter beside steps without one.
+#[derive(Serialize)]
+struct Adapted {
+    rank: usize,
+    /// By the median step of each repetition.
+    decode_tokens_per_second: Spread,
+    /// That step's time over that of the median step without.
+    decode_over_plain: Spread,
+    prefill_over_plain: Spread,
+    /// What of it a step reads that decodes.
+    bytes: u64,
+}
+
 /// Decode steps whose times are spread, and the time after which fewer will do.
 const SPREAD_STEPS: usize = 2000;
 const SPREAD_TIME: Duration = Duration::from_secs(30);
@@ -180,7 +199,9 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
     }
     let model = Model::open(&args.model)?;
     let context = args.depth.saturating_add(args.prompt.max(args.generate));
-    let options = Options { sequences: args.batch, speculation: Speculation::Off, ..args.load.options(Some(context)) };
+    // Those with an adapter are beside those without.
+    let sequences = args.batch * if args.adapter_rank.is_some() { 2 } else { 1 };
+    let options = Options { sequences, speculation: Speculation::Off, ..args.load.options(Some(context)) };
     let constraint = args.schema.as_ref().map(|schema| read_schema(schema, &model)).transpose()?;
     let mut engine = model.load(&options)?;
     let (architecture, parameters) = (model.spec.architecture.clone(), model.checkpoint.parameters());
@@ -196,7 +217,7 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
     }
     let mut bar = Progress::steps("Measuring");
     bar.set(0, args.repetitions as u64 + 1);
-    let sequences = engine.arbitrary_sequences(args.batch, args.depth, args.prompt.max(args.generate))?;
+    let sequences = engine.arbitrary_sequences(args.batch, args.depth, args.prompt.max(args.generate), None)?;
     let (mut prefill, mut decode, mut steps) = (vec![], vec![], vec![]);
     let source = open(&Choice::Auto, &Roots::of_this_machine()).ok();
     let meter = source.and_then(|source| Meter::start(source).ok());
@@ -223,6 +244,7 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
     drop(bar);
     engine.forget(sequences);
     let answers = constraint.map(|constraint| time_answers(&mut engine, &constraint, args)).transpose()?;
+    let adapter = args.adapter_rank.map(|rank| time_adapter(&mut engine, rank, args)).transpose()?;
     let decode = Spread::of(decode);
     let bytes_per_token = bytes_per_token(&engine, args);
     let resident_bytes = process::resident_bytes().unwrap_or_else(|| engine.memory_plan().total());
@@ -240,6 +262,7 @@ fn measure(args: &ModelArgs) -> anyhow::Result<Report> {
             steps: steps.len(),
         },
         answers,
+        adapter,
         bytes_per_token,
         read_bandwidth_gb_per_second: bandwidth / 1e9,
         joules_per_token: decoding.per_token(),
@@ -263,6 +286,44 @@ fn read_schema(path: &Path, model: &Model) -> anyhow::Result<Constraint> {
     let schema = std::fs::read_to_string(path).map_err(|error| refused(&error))?;
     let constraints = Constraints::new(&model.tokenizer, model.tokenizer.end_tokens())?;
     constraints.compile(&Grammar::JsonSchema(schema)).map_err(|error| refused(&error))
+}
+
+/// Steps with and without an adapter, in turns: whatever else the machine does meets both.
+fn time_adapter(engine: &mut Engine, rank: usize, args: &ModelArgs) -> anyhow::Result<Adapted> {
+    let id = engine.add_arbitrary_adapter(rank)?;
+    let mut bar = Progress::steps("Timing an adapter");
+    let room = args.prompt.max(args.generate);
+    let plain = engine.arbitrary_sequences(args.batch, args.depth, room, None)?;
+    let adapted = engine.arbitrary_sequences(args.batch, args.depth, room, Some(id))?;
+    let (mut speeds, mut decode, mut prefill) = (vec![], vec![], vec![]);
+    for repetition in 0..=args.repetitions {
+        let mut prefills = [0.0; 2];
+        for (sequences, seconds) in [&plain, &adapted].into_iter().zip(&mut prefills) {
+            *seconds = engine.time_prefill(sequences, args.prompt)?;
+        }
+        let mut decodes = [vec![], vec![]];
+        for _ in 0..args.generate {
+            for (sequences, seconds) in [&plain, &adapted].into_iter().zip(&mut decodes) {
+                seconds.extend(engine.time_decode(sequences, 1)?);
+            }
+        }
+        let [without, with] = decodes.map(|mut seconds| percentile(&mut seconds, 0.5));
+        bar.set(repetition as u64 + 1, args.repetitions as u64 + 1);
+        if repetition > 0 {
+            prefill.push(prefills[1] / prefills[0]);
+            decode.push(with / without);
+            speeds.push(args.batch as f64 / with);
+        }
+    }
+    engine.forget(plain);
+    engine.forget(adapted);
+    Ok(Adapted {
+        rank,
+        decode_tokens_per_second: Spread::of(speeds),
+        decode_over_plain: Spread::of(decode),
+        prefill_over_plain: Spread::of(prefill),
+        bytes: engine.adapter_step_bytes(id)?,
+    })
 }
 
 /// Answers with and without the constraint, in turns.
@@ -355,6 +416,18 @@ fn table(report: &Report) -> String {
             ratio.max,
         )
     });
+    let adapter = report.adapter.as_ref().map_or_else(String::new, |adapter| {
+        let Adapted { rank, decode_over_plain: decode, prefill_over_plain: prefill, .. } = adapter;
+        format!(
+            "adapter    {}   {:.3} times as long ({:.3} to {:.3}) as without, prefill {:.3}; rank {rank}, {}\n",
+            rate(&adapter.decode_tokens_per_second),
+            decode.median,
+            decode.min,
+            decode.max,
+            prefill.median,
+            bytes(adapter.bytes),
+        )
+    });
     let energy = report.joules_per_token.as_ref().map_or(String::new(), |per_token| {
         let PerToken { joules, joules_low, joules_high, tier } = per_token;
         let sure = range(*joules_low, *joules_high);
@@ -366,7 +439,7 @@ prefill    {}   {} tokens, batch of {}, after {}
 decode     {}   {} tokens, batch of {}, after {}
 step       {:>8} ms p50, {} ms p99 ({:.2} times as long), {} steps
 reads      {:>8} per token, {} GB/s of {} GB/s ({:.0} %)
-{energy}{answers}resident   {}
+{energy}{answers}{adapter}resident   {}
 threads    {} ({})
 ",
         rate(&report.prefill_tokens_per_second),
