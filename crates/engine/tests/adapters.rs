@@ -399,7 +399,9 @@ fn what_an_adapter_makes_a_request_read_and_compute_is_counted() {
         engine.step(|_| {}).unwrap();
         let mut work = engine.work().to_vec();
         work.sort_by_key(|work| work.account);
-        requests.into_iter().for_each(|request| engine.cancel(request));
+        for request in requests {
+            engine.cancel(request);
+        }
         work
     };
     let plain = work(&mut engine, &[None])[0];

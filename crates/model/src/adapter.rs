@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use whit_kernels::Format;
@@ -98,7 +99,7 @@ impl Adapter {
             };
             return Err(ModelError::missing(folder, WEIGHTS, mend));
         }
-        Adapter::from_bytes(folder, (*map(&config)?).as_ref(), map(&weights)?)
+        Adapter::from_bytes(folder, map(&config)?.as_ref(), Arc::new(map(&weights)?))
     }
 
     /// The adapter whose two files have these bytes; `folder` is for messages only.
