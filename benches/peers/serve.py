@@ -93,7 +93,9 @@ def serving(name: str, command: list, port: int) -> Iterator[str]:
     log = own_folder() / f"{name.replace('/', '-')}.log"
     with open(log, "wb") as file:
         try:
-            server = subprocess.Popen([*map(str, command)], cwd=ROOT, stdout=file, stderr=subprocess.STDOUT)
+            # Not in the repository's root: some servers leave files where they are started.
+            whole = [str(ROOT / part if isinstance(part, Path) else part) for part in command]
+            server = subprocess.Popen(whole, cwd=log.parent, stdout=file, stderr=subprocess.STDOUT)
         except OSError as error:
             raise Failure(f"{name}: cannot run {command[0]}: {error.strerror}") from error
     try:
@@ -206,7 +208,8 @@ class Peer:
         if self.url:
             return values(self.client.measure(self.url, run))
         port = free_port()
-        command = [*self.command, "-m", model.path, "--host", "127.0.0.1", "--port", port, "-t", self.threads]
+        program = Path(self.command[0]) if "/" in self.command[0] else self.command[0]
+        command = [program, *self.command[1:], "-m", model.path, "--host", "127.0.0.1", "--port", port, "-t", self.threads]
         command += ["-np", USERS.batch, "-c", USERS.batch * CONTEXT]
         with serving(self.name, command, port) as url:
             return values(self.client.measure(url, run))
