@@ -7,7 +7,7 @@ use whit_engine::Sampling;
 use whit_model::GenerationDefaults;
 
 /// Sampling as the command line has it.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Debug, Default, PartialEq)]
 #[command(
     next_help_heading = "Sampling (defaults: the model's own, from generation_config.json or GGUF keys, else as given)"
 )]
@@ -39,6 +39,11 @@ pub struct SamplingArgs {
 }
 
 impl SamplingArgs {
+    /// Whether nothing was said.
+    pub fn is_silent(&self) -> bool {
+        *self == SamplingArgs::default()
+    }
+
     /// Fills in what was not said.
     pub fn resolve(&self, makers: &GenerationDefaults) -> Sampling {
         Sampling {

@@ -204,8 +204,8 @@ fn what_cannot_be_used_gets_a_sentence() {
     let folder = brick(&[]);
     let brick_path = text(folder.path());
     let gguf = text(&fixture("pocket-q8_0.gguf"));
-    whit(["run", "--brick", "assistant", "hello"])
-        .refused(2, &["assistant: no brick of this name is in this program", ".brick"]);
+    whit(["run", "--brick", "nobody", "hello"])
+        .refused(2, &["nobody: no brick of this name is in this program", ".brick"]);
     whit(["run", "--brick", &brick_path, "one", "two"]).refused(2, &["a brick has its own model"]);
     whit(["run", "--brick", &brick_path]).refused(2, &["no prompt"]);
     whit(["run", "--brick", &brick_path, ""]).refused(2, &["the input is empty"]);
@@ -228,4 +228,35 @@ fn what_cannot_be_used_gets_a_sentence() {
     std::fs::create_dir(adapter.path().join("adapter")).expect("made");
     std::fs::write(adapter.path().join("adapter/adapter_config.json"), "{}").expect("written");
     whit(["run", "--brick", &text(adapter.path()), "hello"]).refused(2, &["an adapter on hf:a/b"]);
+}
+
+/// Whether the program was built with the brick of this name.
+fn is_built_in(name: &str) -> bool {
+    let bricks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bricks");
+    cfg!(feature = "bricks") && bricks.join(format!("{name}.brick")).exists()
+}
+
+#[test]
+fn plain_words_without_a_model_are_for_the_assistant() {
+    let request = "set a timer for twenty minutes and call it pasta";
+    if is_built_in("assistant") {
+        let outcome = whit(["run", request]).run();
+        let call = serde_json::json!({"name": "set_timer", "arguments": {"duration": "PT20M", "label": "pasta"}});
+        assert_eq!((outcome.code, outcome.stdout), (Some(0), format!("{call}\n")), "{}", outcome.stderr);
+        assert!(outcome.stderr.starts_with("assistant ") && outcome.stderr.lines().count() == 1, "{}", outcome.stderr);
+        let piped = whit(["run", "--json"]).stdin(format!("{request}\n")).json();
+        assert_eq!((&piped["brick"], &piped["output"]), (&"assistant".into(), &call));
+        whit(["run"]).refused(2, &["no prompt"]);
+    } else {
+        for args in [&["run", request][..], &["run"]] {
+            whit(args)
+                .stdin(request)
+                .refused(2, &["without the brick assistant", "feature bricks", "whit run MODEL PROMPT"]);
+        }
+    }
+    // What looks like a model, or comes with what only models are told, is none of its business.
+    for args in [&["run", "no-such.gguf"][..], &["run", "no/such"], &["run", "nothing", "--temperature", "0"]] {
+        whit(args).stdin(request).refused(2, &["no such file or folder; ", "hf:"]);
+    }
+    whit(["run", "--raw"]).stdin(request).refused(2, &["which model?"]);
 }

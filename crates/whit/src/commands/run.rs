@@ -1,7 +1,7 @@
 //! `whit run`: one answer, or a chat.
 
 use std::io::{IsTerminal, Read, Write, stdin, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ use crate::failure::{Interrupted, bad_input};
 use crate::model_source::{LoadArgs, MODEL_HELP, Model};
 use crate::sampling::SamplingArgs;
 use crate::till::{CostArgs, Till};
-use crate::{chat, say, stats};
+use crate::{bricks, chat, say, stats};
 
 /// Positions planned for when `--context` does not say: enough for a long chat, and small beside the weights.
 const USUAL_CONTEXT: usize = 8192;
@@ -52,11 +52,15 @@ impl From<Guessing> for Speculation {
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without PROMPT, whit chats if standard input is a terminal (Ctrl-C stops an answer, Ctrl-D leaves, /help \
+A request in plain words that stands alone, or on standard input, is answered by the brick 'assistant' that is in this \
+program: with a call of an everyday tool as JSON, or null.
+
+Without PROMPT, whit chats with MODEL if standard input is a terminal (Ctrl-C stops an answer, Ctrl-D leaves, /help \
 says more), and otherwise takes all of standard input as the prompt. Only the answer goes to standard \
 output, byte for byte; everything else goes to standard error.
 
 Examples:
+  whit run \"remind me to call Ana tomorrow at nine\"
   whit run model.gguf \"Why is the sky blue?\"
   whit run hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF
   whit run hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q8_0 --temperature 0 --stats \"Name three rivers.\"
@@ -65,7 +69,7 @@ Examples:
   whit run model.gguf --system \"Summarise in one sentence.\" < article.txt
   whit run --brick assistant.brick \"set a timer for twenty minutes\"")]
 pub struct RunArgs {
-    #[arg(value_name = "MODEL", help = MODEL_HELP, required_unless_present = "brick")]
+    #[arg(value_name = "MODEL", help = MODEL_HELP)]
     model: Option<String>,
     /// What to answer; with --raw, what to continue ("" continues from nothing)
     prompt: Option<String>,
@@ -112,6 +116,21 @@ pub struct RunArgs {
     cost: CostArgs,
 }
 
+impl RunArgs {
+    /// Whether something is said that no brick is told ([`NOT_OF_A_BRICK`]).
+    fn is_of_a_model(&self) -> bool {
+        self.chat
+            || self.raw
+            || self.system.is_some()
+            || self.adapter.is_some()
+            || self.max_tokens.is_some()
+            || !self.stop.is_empty()
+            || self.context.is_some()
+            || self.logprobs.is_some()
+            || !self.sampling.is_silent()
+    }
+}
+
 /// A model in memory and how it is to answer.
 pub struct Session {
     tokenizer: Arc<Tokenizer>,
@@ -133,7 +152,11 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     if let Some(brick) = &args.brick {
         return ask_brick(args, brick, begun);
     }
-    let Some(model) = &args.model else { return Err(bad_input("which model? Give one, or a brick with --brick")) };
+    let model = match &args.model {
+        Some(word) if args.prompt.is_some() || args.is_of_a_model() || !is_request(word) => word,
+        None if args.is_of_a_model() => return Err(bad_input("which model? Give one, or a brick with --brick")),
+        _ => return ask_usual_brick(args, begun),
+    };
     let prompt = match &args.prompt {
         Some(prompt) => Some(prompt.clone()),
         None if args.chat || stdin().is_terminal() => None,
@@ -218,6 +241,34 @@ fn ask_brick(args: &RunArgs, brick: &str, begun: Instant) -> anyhow::Result<()> 
     };
     let RunArgs { load, cost, json, stats, .. } = args;
     brick::run::run(&Question { brick, input, load, cost, json: *json, stats: *stats }, begun)
+}
+
+/// `whit run` without a model: what stands alone, if anything does, is the prompt.
+fn ask_usual_brick(args: &RunArgs, begun: Instant) -> anyhow::Result<()> {
+    let usual = bricks::USUAL;
+    if !bricks::built_in().any(|name| name == usual) {
+        let word =
+            args.model.as_ref().map_or("no model is named".into(), |word| format!("{word}: no such file or folder"));
+        return Err(bad_input(format!(
+            "{word}, and this whit was built without the brick {usual}, which takes plain requests: name a model (whit run MODEL PROMPT) \
+             or a brick (--brick), or build whit with its feature bricks where bricks/{usual}.brick is"
+        )));
+    }
+    if args.model.is_none() && stdin().is_terminal() {
+        return Err(bad_input(
+            "what is to be done? Ask something in plain words (whit run \"set a timer for twenty minutes\"), ask a model (whit run MODEL \
+             PROMPT), or chat with one (whit run MODEL)",
+        ));
+    }
+    ask_brick(args, usual, begun)
+}
+
+/// Whether a word that stands alone is a request, and no model.
+fn is_request(word: &str) -> bool {
+    let is_path = word.contains(['/', '\\']) && !word.contains(char::is_whitespace);
+    let is_model = is_path || word.starts_with("hf:") || word.ends_with(".gguf") || word.ends_with(".brick");
+    // What cannot be looked for, such as a name that is too long, is not there.
+    !is_model && !Path::new(word).try_exists().unwrap_or(false)
 }
 
 /// The context when `--context` does not say: the engine's default, but not more than is usual, and enough for this prompt.
@@ -397,4 +448,20 @@ struct TokenJson {
     logprob: f32,
     #[serde(skip_serializing_if = "Option::is_none")]
     top: Option<Vec<TokenJson>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_words_are_a_request_and_what_looks_like_a_model_is_none() {
+        let long = "wind ".repeat(1000);
+        for request in ["remind me to call Ana", "hello", "what is 5/8 in decimals", &long, "it costs 3.gguf or so"] {
+            assert!(is_request(request), "{request}");
+        }
+        for model in ["small.gguf", "./small", "models\\small", "a/b", "hf:a/b", "my model.gguf", "src", "x.brick"] {
+            assert!(!is_request(model), "{model}");
+        }
+    }
 }

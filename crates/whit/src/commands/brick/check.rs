@@ -137,7 +137,7 @@ impl<'a> Sets<'a> {
             return Ok(vec![]);
         }
         let context = bricks::context(brick, model, longest);
-        let options = Options { sequences: SEQUENCES.min(total), ..args.load.options(Some(context)) };
+        let options = Options { sequences: SEQUENCES.min(total), ..bricks::options(&args.load, context) };
         let mut engine: Engine = model.load(&options)?;
         let mut bar = Progress::steps("Checking");
         let mut before = 0;

@@ -47,7 +47,7 @@ pub fn run(question: &Question, begun: Instant) -> anyhow::Result<()> {
     let context = bricks::context(&brick, &model, request.prompt.len());
     // Before the model: a file of prices that is none need not wait for it.
     let mut till = if question.stats || question.json { Till::open(question.cost)? } else { None };
-    let mut engine = model.load(&question.load.options(Some(context)))?;
+    let mut engine = model.load(&bricks::options(question.load, context))?;
     drop(model);
     let answer = answer(&mut engine, request, till.as_mut(), &mut |_| Ok(()))?;
     let took = begun.elapsed();
