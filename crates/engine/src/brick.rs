@@ -13,7 +13,7 @@ use whit_model::template::ChatInput;
 use whit_model::{ChatTemplate, Checkpoint, ModelError, Tokenizer};
 
 use crate::constraint::{Constraint, ConstraintError, Constraints, Grammar};
-use crate::{EngineError, Request};
+use crate::{AdapterId, EngineError, Request};
 
 /// Bytes of a contract's file. As values in memory, JSON takes up to fifty times its length.
 const MOST_BYTES: usize = 1 << 20;
@@ -119,6 +119,7 @@ pub struct Job {
     max_tokens: usize,
     /// Of the stated confidence.
     temperature: f32,
+    adapter: Option<AdapterId>,
 }
 
 enum Form {
@@ -165,7 +166,18 @@ impl Job {
             form,
             max_tokens: card.prompt.max_tokens,
             temperature: card.confidence.map_or(1.0, |confidence| confidence.temperature),
+            adapter: None,
         })
+    }
+
+    /// Says which of the engine's adapters is the brick's, if it is one.
+    pub fn adapt(&mut self, adapter: AdapterId) {
+        self.adapter = Some(adapter);
+    }
+
+    /// The brick's adapter in the engine, if it is one.
+    pub fn adapter(&self) -> Option<AdapterId> {
+        self.adapter
     }
 
     /// What its answers are.
@@ -208,6 +220,7 @@ impl Job {
             stop_tokens: self.tokenizer.end_tokens().to_vec(),
             constraint: self.constraint.clone(),
             confidence: self.constraint.as_ref().map(|_| self.temperature),
+            adapter: self.adapter,
             ..Request::new(self.prompt(input)?)
         })
     }

@@ -18,6 +18,7 @@ use whit_kernels::Format;
 
 use crate::checkpoint::FileBytes;
 use crate::error::{json_problem, shorten};
+use crate::files::{Files, Folder};
 use crate::map::map;
 use crate::safetensors::{self, TensorInfo};
 use crate::{ModelError, Tensor};
@@ -100,6 +101,13 @@ impl Adapter {
             return Err(ModelError::missing(folder, WEIGHTS, mend));
         }
         Adapter::from_bytes(folder, map(&config)?.as_ref(), Arc::new(map(&weights)?))
+    }
+
+    /// As [`Adapter::open`], of the folder `name` in a brick.
+    pub(crate) fn open_in_brick(files: &Arc<Files>, name: &str) -> Result<Adapter, ModelError> {
+        let folder = Folder::Brick(files.clone(), name.to_owned());
+        let weights = folder.open(WEIGHTS)?;
+        Adapter::from_bytes(&folder.path(), folder.open(CONFIG)?.as_ref(), Arc::new(weights))
     }
 
     /// The adapter whose two files have these bytes; `folder` is for messages only.

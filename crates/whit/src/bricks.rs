@@ -1,15 +1,19 @@
 //! From the word `BRICK` on the command line to a brick, and to its model.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use whit_engine::Options;
+use anyhow::Context;
+use sha2::{Digest, Sha256};
 use whit_engine::brick::Job;
+use whit_engine::{Engine, Options, adapter_bytes};
 use whit_model::brick::Weights;
-use whit_model::{Brick, DecoderSpec, Tokenizer};
+use whit_model::{Adapter, Brick, Checkpoint, DecoderSpec, Tokenizer};
 
 use crate::failure::bad_input;
-use crate::model_source::{LoadArgs, Model};
+use crate::model_source::{LoadArgs, Model, locate};
 
 /// What `BRICK` may be; every command's help repeats it.
 pub const BRICK_HELP: &str = "A brick's folder, a .brick file, or the name of a brick that is in this program";
@@ -42,28 +46,81 @@ pub fn open(name: &str) -> anyhow::Result<Brick> {
 }
 
 /// A brick's model, opened, and what it is to do.
-pub fn prepare(brick: &Brick) -> anyhow::Result<(Model, Job)> {
-    if let Weights::Adapter { base, .. } = &brick.card().model {
-        return Err(bad_input(format!(
-            "{}: is an adapter on {base}, and this whit runs bricks with weights of their own only",
-            brick.path().display()
-        )));
-    }
-    let checkpoint = brick.checkpoint()?;
+pub struct Ready {
+    pub model: Model,
+    pub job: Job,
+    /// If it is one.
+    adapter: Option<Adapter>,
+    max_tokens: usize,
+}
+
+/// Opens a brick's model.
+pub fn prepare(brick: &Brick) -> anyhow::Result<Ready> {
+    let adapter = brick.adapter()?;
+    let checkpoint = checkpoint(brick)?;
     let spec = DecoderSpec::from_checkpoint(&checkpoint)?;
     let tokenizer = Arc::new(Tokenizer::from_checkpoint(&checkpoint)?);
     let job = Job::new(brick, &checkpoint, &tokenizer)?;
-    Ok((Model { checkpoint, spec, tokenizer }, job))
+    Ok(Ready { model: Model { checkpoint, spec, tokenizer }, job, adapter, max_tokens: brick.card().prompt.max_tokens })
 }
 
-/// How a brick is loaded, for one sequence of `context` positions. Nothing is kept packed: it is small, and soon packed again.
-pub fn options(load: &LoadArgs, context: usize) -> Options {
-    Options { packed_copies: None, ..load.options(Some(context)) }
+impl Ready {
+    /// Loads it, with room for `sequences` prompts of so many tokens and their answers. Weights of its own are soon packed again, so that
+    /// no packed copy of them is kept; those of a base may be large.
+    pub fn load(&mut self, load: &LoadArgs, prompt: usize, sequences: usize) -> anyhow::Result<Engine> {
+        let context = prompt.saturating_add(self.max_tokens).min(self.model.spec.context_length);
+        let usual = load.options(Some(context));
+        let adapter = self.adapter.as_ref();
+        let mut engine = self.model.load(&Options {
+            sequences,
+            adapters: adapter.map_or(0, |adapter| adapter_bytes(adapter, load.threads)),
+            packed_copies: usual.packed_copies.clone().filter(|_| adapter.is_some()),
+            ..usual
+        })?;
+        if let Some(adapter) = adapter {
+            self.job.adapt(engine.add_adapter("adapter", adapter)?);
+        }
+        Ok(engine)
+    }
 }
 
-/// Positions that a prompt of so many tokens takes with its answer, as far as the model has them.
-pub fn context(brick: &Brick, model: &Model, prompt: usize) -> usize {
-    prompt.saturating_add(brick.card().prompt.max_tokens).min(model.spec.context_length)
+/// The weights that a brick runs on: its own, or those that it adapts. If its card knows these by their hash, they are read through.
+pub fn checkpoint(brick: &Brick) -> anyhow::Result<Checkpoint> {
+    let Weights::Adapter { base, base_hash, .. } = &brick.card().model else { return Ok(brick.checkpoint()?) };
+    let of = || format!("{}: is an adapter on {base}", brick.path().display());
+    let place = match base.starts_with("hf:") {
+        true => base.clone(),
+        // Beside the brick's own files, or beside its one file.
+        false => {
+            let folder = if brick.is_archive() { brick.path().parent() } else { Some(brick.path()) };
+            folder.unwrap_or(Path::new("")).join(base).to_string_lossy().into_owned()
+        }
+    };
+    let checkpoint = locate(&place).and_then(|path| Ok(Checkpoint::open(&path)?)).with_context(of)?;
+    if let Some(wanted) = base_hash {
+        let found = format!("sha256:{}", hash(&checkpoint)?);
+        if found != *wanted {
+            let problem = format!("but that is another one (its hash is {found}, of the right one {wanted})");
+            return Err(bad_input(format!("{}, {problem}; get the base that it was made on", of())));
+        }
+    }
+    Ok(checkpoint)
+}
+
+/// The SHA-256 of a checkpoint's weights file; of several, of their bytes one after the other.
+fn hash(checkpoint: &Checkpoint) -> anyhow::Result<String> {
+    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
+    for (path, _) in checkpoint.files().unwrap_or_default() {
+        let cannot = || format!("{}: cannot be read", path.display());
+        let mut file = File::open(path).with_context(cannot)?;
+        loop {
+            match file.read(&mut buffer).with_context(cannot)? {
+                0 => break,
+                read => hasher.update(&buffer[..read]),
+            }
+        }
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

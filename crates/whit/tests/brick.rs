@@ -1,11 +1,15 @@
 //! `whit brick` and `whit run --brick`: small models that do one job.
 
+#[path = "../../engine/tests/common/adapter.rs"]
+mod adapter;
 mod common;
 
 use std::path::Path;
 
+use adapter::{Update, updates, write_adapter, write_merged};
 use common::{assert_snapshot, fixture, whit};
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 const CARD: &str = r#"
 format = 1
@@ -61,16 +65,20 @@ const SET: &str = r#"{"input": "What is 2 + 2?", "output": "Four."}
 /// A brick's folder with the repository's model; `changes` are made to its card.
 fn brick(changes: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
+    write_brick(folder.path(), changes);
+    folder
+}
+
+fn write_brick(folder: &Path, changes: &[(&str, &str)]) {
     let card = changes.iter().fold(CARD.to_owned(), |card, (from, to)| {
         assert!(card.contains(from), "{from}");
         card.replace(from, to)
     });
-    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
-    std::fs::copy(fixture("pocket-q8_0.gguf"), folder.path().join("model.gguf")).expect("copied");
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("written");
+    std::fs::copy(fixture("pocket-q8_0.gguf"), folder.join("model.gguf")).expect("copied");
     write("brick.toml", &card);
     write("labels.txt", "Four.\nFive.\n");
     write("handwritten.jsonl", SET);
-    folder
 }
 
 fn text(path: &Path) -> String {
@@ -159,9 +167,9 @@ fn what_a_brick_says_of_itself_is_as_a_person_has_reviewed_it() {
     let (_out, file) = packed(folder.path());
     let facts = whit(["brick", "inspect", &file, "--json"]).json();
     assert_eq!((&facts["container"], &facts["card"]["format"]), (&"archive".into(), &1.into()));
-    assert_eq!(facts["card"]["contract"], serde_json::json!({"kind": "labels", "file": "labels.txt"}));
-    assert_eq!(facts["card"]["prompt"], serde_json::json!({"chat": true, "max_tokens": 16}));
-    assert_eq!(facts["answers"], serde_json::json!(["Four.", "Five."]));
+    assert_eq!(facts["card"]["contract"], json!({"kind": "labels", "file": "labels.txt"}));
+    assert_eq!(facts["card"]["prompt"], json!({"chat": true, "max_tokens": 16}));
+    assert_eq!(facts["answers"], json!(["Four.", "Five."]));
     assert_eq!((&facts["model"]["layers"], &facts["model"]["parameters"]), (&2.into(), &90_432.into()));
     assert_eq!(facts["files"].as_array().map(Vec::len), Some(4));
     assert_eq!(facts["card"]["quality"][1]["low"], 0.3);
@@ -224,10 +232,61 @@ fn what_cannot_be_used_gets_a_sentence() {
     whit(["run", &file, "hello"]).refused(2, &["is a brick", "whit run --brick"]);
     std::fs::write(folder.path().join("labels.txt"), "").expect("written");
     whit(["brick", "inspect", &brick_path]).refused(2, &["labels.txt: labels", "write one on each line"]);
-    let adapter = brick(&[("weights = \"model.gguf\"", "base = \"hf:a/b\"\nadapter = \"adapter\"")]);
-    std::fs::create_dir(adapter.path().join("adapter")).expect("made");
-    std::fs::write(adapter.path().join("adapter/adapter_config.json"), "{}").expect("written");
-    whit(["run", "--brick", &text(adapter.path()), "hello"]).refused(2, &["an adapter on hf:a/b"]);
+}
+
+#[test]
+fn an_adapter_answers_on_its_base_as_the_merged_weights_do() {
+    let base = fixture("pocket");
+    let updates = updates(&base, |_| 4, 7, 0.05);
+    let work = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| {
+        let folder = work.path().join(name);
+        std::fs::create_dir_all(&folder).expect("made");
+        folder
+    };
+    write_merged(&base, &at("base"), &[], |_| 0.0);
+    let weights = std::fs::read(at("base").join("model.safetensors")).expect("read");
+    let digest: String = Sha256::digest(&weights).iter().map(|byte| format!("{byte:02x}")).collect();
+    let own = |name: &str, updates: &[Update]| {
+        write_brick(&at(name), &[("weights = \"model.gguf\"", "weights = \"own\"")]);
+        // lora_alpha / r
+        write_merged(&base, &at(&format!("{name}/own")), updates, |update| 16.0 / update.rank as f32);
+        at(name)
+    };
+    let adapter = |name: &str, base: &str, hash: &str| {
+        let table = format!("base = \"{base}\"\nbase_hash = \"sha256:{hash}\"\nadapter = \"adapter\"");
+        write_brick(&at(name), &[("weights = \"model.gguf\"", &table)]);
+        std::fs::remove_file(at(name).join("model.gguf")).expect("removed");
+        write_adapter(&at(name).join("adapter"), &updates, json!({"r": 4}));
+        at(name)
+    };
+    let (plain, merged, adapted) = (own("plain", &[]), own("merged", &updates), adapter("adapted", "../base", &digest));
+    // A file is beside its base as its folder was.
+    let file = at("files").join("sums.brick");
+    whit(["brick", "pack", &text(&adapted), "-o", &text(&file)]).stdout();
+    let ask = |brick: &Path| whit(["run", "--brick", &text(brick), "--json", "What is 2 + 2?"]).json();
+    let confidence = |answer: &Value| answer["confidence"].as_f64().expect("a number");
+    let (plain, merged_answer) = (ask(&plain), ask(&merged));
+    for brick in [&adapted, &file] {
+        let answer = ask(brick);
+        assert_eq!(answer["output"], merged_answer["output"]);
+        assert!((confidence(&answer) - confidence(&merged_answer)).abs() < 1e-3, "{answer} and {merged_answer}");
+        assert!((confidence(&answer) - confidence(&plain)).abs() > 1e-2, "{answer} and {plain}");
+    }
+    let right = |brick: &Path| {
+        let report: Value =
+            serde_json::from_str(&whit(["brick", "check", &text(brick), "--json"]).run().stdout).expect("JSON");
+        report["checks"][1]["measured"]["right"].as_u64().expect("a number")
+    };
+    assert_eq!(right(&adapted), right(&merged));
+
+    let other = adapter("other", "../base", &"0".repeat(64));
+    whit(["run", "--brick", &text(&other), "hello"])
+        .refused(2, &["is an adapter on ../base", "that is another one", &digest]);
+    let nowhere = adapter("nowhere", "no/base", &digest);
+    for command in [&["run", "--brick", &text(&nowhere), "hello"][..], &["brick", "check", &text(&nowhere)]] {
+        whit(command).refused(2, &["is an adapter on no/base", "no such file or folder"]);
+    }
 }
 
 /// Whether the program was built with the brick of this name.
@@ -241,7 +300,7 @@ fn plain_words_without_a_model_are_for_the_assistant() {
     let request = "set a timer for twenty minutes and call it pasta";
     if is_built_in("assistant") {
         let outcome = whit(["run", request]).run();
-        let call = serde_json::json!({"name": "set_timer", "arguments": {"duration": "PT20M", "label": "pasta"}});
+        let call = json!({"name": "set_timer", "arguments": {"duration": "PT20M", "label": "pasta"}});
         assert_eq!((outcome.code, outcome.stdout), (Some(0), format!("{call}\n")), "{}", outcome.stderr);
         assert!(outcome.stderr.starts_with("assistant ") && outcome.stderr.lines().count() == 1, "{}", outcome.stderr);
         let piped = whit(["run", "--json"]).stdin(format!("{request}\n")).json();

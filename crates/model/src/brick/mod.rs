@@ -18,7 +18,7 @@ use self::names::{DEEPEST, MOST_FILES};
 use crate::error::shorten;
 use crate::files::Files;
 use crate::map::{Blob, map};
-use crate::{Checkpoint, ModelError};
+use crate::{Adapter, Checkpoint, ModelError};
 
 /// The file that makes a folder a brick.
 pub const CARD: &str = "brick.toml";
@@ -162,6 +162,17 @@ impl Brick {
                 let problem = format!("has no weights of its own: it is an adapter on {}; open that", shorten(base));
                 Err(ModelError::unsupported(&self.files.path, "model", problem))
             }
+        }
+    }
+
+    /// Opens its adapter, where it lies; `None` if it has weights of its own.
+    ///
+    /// # Errors
+    /// As [`Adapter::open`].
+    pub fn adapter(&self) -> Result<Option<Adapter>, ModelError> {
+        match &self.card.model {
+            Weights::Own { .. } => Ok(None),
+            Weights::Adapter { adapter, .. } => Adapter::open_in_brick(&self.files, adapter).map(Some),
         }
     }
 }

@@ -6,16 +6,15 @@ use clap::Args;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use whit_engine::brick::Job;
-use whit_engine::{Engine, Options};
 use whit_model::Brick;
 use whit_model::brick::Quality;
 use whit_tune::{Answered, Example, Measure, Share, answer_all, calibration_error, read_examples};
 
 use super::{percent, percents, title};
-use crate::bricks::{self, BRICK_HELP};
+use crate::bricks::{self, BRICK_HELP, Ready};
 use crate::failure::{Ended, bad_input};
 use crate::format::{columns, grouped};
-use crate::model_source::{LoadArgs, Model};
+use crate::model_source::LoadArgs;
 use crate::progress::Progress;
 
 /// Bytes of a set.
@@ -76,9 +75,9 @@ struct Measured {
 /// `whit brick check`.
 pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
     let brick = bricks::open(&args.brick)?;
-    let (model, job) = bricks::prepare(&brick)?;
-    let sets = Sets::read(&brick, &job)?;
-    let answers = sets.answer(args, &brick, &model, &job)?;
+    let mut ready = bricks::prepare(&brick)?;
+    let sets = Sets::read(&brick, &ready.job)?;
+    let answers = sets.answer(args, &mut ready)?;
     let checks =
         brick.card().quality.iter().map(|claimed| Check { claimed, measured: sets.measure(claimed, &answers) });
     let checks: Vec<Check> = checks.collect();
@@ -127,24 +126,22 @@ impl<'a> Sets<'a> {
     }
 
     /// What the brick makes of each set.
-    fn answer(&self, args: &CheckArgs, brick: &Brick, model: &Model, job: &Job) -> anyhow::Result<Vec<Vec<Answered>>> {
+    fn answer(&self, args: &CheckArgs, ready: &mut Ready) -> anyhow::Result<Vec<Vec<Answered>>> {
         let mut longest = 0;
         for example in self.0.iter().flat_map(|(_, examples)| examples) {
-            longest = job.prompt(&example.input)?.len().max(longest);
+            longest = ready.job.prompt(&example.input)?.len().max(longest);
         }
         let total: usize = self.0.iter().map(|(_, examples)| examples.len()).sum();
         if total == 0 {
             return Ok(vec![]);
         }
-        let context = bricks::context(brick, model, longest);
-        let options = Options { sequences: SEQUENCES.min(total), ..bricks::options(&args.load, context) };
-        let mut engine: Engine = model.load(&options)?;
+        let mut engine = ready.load(&args.load, longest, SEQUENCES.min(total))?;
         let mut bar = Progress::steps("Checking");
         let mut before = 0;
         let mut answers = vec![];
         for (_, examples) in &self.0 {
             let done = &mut |done: usize| bar.set((before + done) as u64, total as u64);
-            answers.push(answer_all(&mut engine, job, examples, done)?);
+            answers.push(answer_all(&mut engine, &ready.job, examples, done)?);
             before += examples.len();
         }
         Ok(answers)

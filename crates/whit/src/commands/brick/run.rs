@@ -42,13 +42,13 @@ struct Report<'a> {
 /// Asks it. `begun`: when the command did.
 pub fn run(question: &Question, begun: Instant) -> anyhow::Result<()> {
     let brick = bricks::open(question.brick)?;
-    let (model, job) = bricks::prepare(&brick)?;
-    let request = job.request(question.input)?;
-    let context = bricks::context(&brick, &model, request.prompt.len());
+    let mut ready = bricks::prepare(&brick)?;
+    let prompt = ready.job.prompt(question.input)?.len();
     // Before the model: a file of prices that is none need not wait for it.
     let mut till = if question.stats || question.json { Till::open(question.cost)? } else { None };
-    let mut engine = model.load(&bricks::options(question.load, context))?;
-    drop(model);
+    let mut engine = ready.load(question.load, prompt, 1)?;
+    let bricks::Ready { job, .. } = ready;
+    let request = job.request(question.input)?;
     let answer = answer(&mut engine, request, till.as_mut(), &mut |_| Ok(()))?;
     let took = begun.elapsed();
     if answer.finish == Finish::Interrupted {
