@@ -109,7 +109,8 @@ fn find(roots: &Roots, at: Instant) -> Result<Powercap, Unavailable> {
     };
     let below = match platform.is_empty() || packages.is_empty() {
         true => None,
-        false => Some(Below { bank: bank(&packages)?, detail: described(&packages), unseen: Energy::ZERO }),
+        // Where they cannot be read, there is the platform's counter alone.
+        false => bank(&packages).ok().map(|bank| Below { bank, detail: described(&packages), unseen: Energy::ZERO }),
     };
     Ok(Powercap { bank: bank(top)?, detail: described(top), covers, below, remark: None })
 }
@@ -127,10 +128,13 @@ impl Powercap {
                 return Ok(());
             }
             if let Some(below) = &mut self.below {
-                below_moved |= below.bank.read(now).map_err(dead)?.1 != Step::Still;
+                match below.bank.read(now) {
+                    Ok((_, step)) => below_moved |= step != Step::Still,
+                    Err(_) => self.below = None,
+                }
             }
         }
-        if below_moved {
+        if below_moved && self.below.is_some() {
             self.give_up_platform();
             return Ok(());
         }
@@ -173,12 +177,15 @@ impl Source for Powercap {
     fn read(&mut self, at: Instant) -> Result<Reading, SourceError> {
         let mut counted = self.bank.read(at);
         if let Some(below) = &mut self.below {
-            let more = below.bank.read(at)?.0;
-            match counted {
-                Ok((_, Step::Still)) | Err(SourceError::StandsStill { .. }) => below.unseen += more,
-                _ => below.unseen = Energy::ZERO,
+            match (below.bank.read(at), &counted) {
+                (Ok((more, _)), Ok((_, Step::Still)) | Err(SourceError::StandsStill { .. })) => below.unseen += more,
+                (Ok(_), _) => below.unseen = Energy::ZERO,
+                // What stands still or cannot be read takes no platform's place.
+                (Err(_), Err(_)) => {}
+                (Err(_), Ok(_)) => self.below = None,
             }
-            if self.bank.still_for(at) >= DUMMY_AFTER && below.unseen.joules > Joules::ZERO {
+            let counts = self.below.as_ref().is_some_and(|below| below.unseen.joules > Joules::ZERO);
+            if counts && self.bank.still_for(at) >= DUMMY_AFTER {
                 counted = Ok((self.give_up_platform(), Step::Counted));
             }
         }
@@ -412,6 +419,31 @@ mod tests {
         assert_eq!(source.covers(), Covers::Processor);
         show(&tree, "intel-rapl:0", 22_000_000);
         assert_eq!(read(&mut source, start, 2.0), joules(1.0));
+    }
+
+    #[test]
+    fn a_platform_counts_on_where_its_packages_do_not() {
+        // They stand still, longer than a counter may; or they cannot be read any more.
+        for shows in [None, Some("")] {
+            let (tree, start) = (laptop(), Instant::now());
+            zone_files(&tree, "intel-rapl:1", "psys", 0);
+            let mut source = opened(&tree, start);
+            for second in 1..=4 {
+                show(&tree, "intel-rapl:1", second * 20_000_000);
+                if let Some(text) = shows {
+                    tree.write(&[("sys/class/powercap/intel-rapl:0/energy_uj", text)]);
+                }
+                assert_eq!(read(&mut source, start, second as f64), joules(20.0), "{shows:?} after {second} s");
+            }
+            assert_eq!((source.remark(), source.covers()), (None, Covers::Machine));
+        }
+        // They can never be read.
+        let (tree, start) = (laptop(), Instant::now());
+        zone_files(&tree, "intel-rapl:1", "psys", 0);
+        tree.write(&[("sys/class/powercap/intel-rapl:0/energy_uj", "none")]);
+        let mut source = opened(&tree, start);
+        show(&tree, "intel-rapl:1", 20_000_000);
+        assert_eq!(read(&mut source, start, 1.0), joules(20.0));
     }
 
     #[test]
