@@ -30,7 +30,7 @@ pub trait Source: Send {
     /// Energy since it was asked before, or since it was opened; `at` is now.
     ///
     /// # Errors
-    /// If it cannot say. The energy of that time is then in no later reading, unless the source is a counter.
+    /// If it cannot say. The energy of that time is then in the next reading.
     fn read(&mut self, at: Instant) -> Result<Reading, SourceError>;
 
     /// What a person should know of the readings since this was asked before: that a counter was reset, for example.

@@ -97,13 +97,16 @@ impl Source for Battery {
     }
 
     fn read(&mut self, at: Instant) -> Result<Reading, SourceError> {
-        if !self.batteries.iter().any(|(path, _)| is_discharging(path)) {
-            return Err(SourceError::Other(
-                "the machine was plugged in: its battery says nothing of what it draws".into(),
-            ));
+        let now = match self.batteries.iter().any(|(path, _)| is_discharging(path)) {
+            true => self.batteries.iter().map(|(path, _)| watts(path)).collect::<Result<Vec<f64>, _>>(),
+            false => {
+                Err(SourceError::Other("the machine was plugged in: its battery says nothing of what it draws".into()))
+            }
+        };
+        if now.is_err() {
+            self.batteries.iter_mut().for_each(|(_, power)| power.miss());
         }
-        let now: Vec<f64> = self.batteries.iter().map(|(path, _)| watts(path)).collect::<Result<_, _>>()?;
-        let energy = self.batteries.iter_mut().zip(now).map(|((_, power), watts)| power.step(watts, at)).sum();
+        let energy = self.batteries.iter_mut().zip(now?).map(|((_, power), watts)| power.step(watts, at)).sum();
         Ok(Reading { energy, tier: Tier::Wall, at })
     }
 }

@@ -83,12 +83,24 @@ impl Source for Nvml {
     }
 
     fn read(&mut self, at: Instant) -> Result<Reading, SourceError> {
+        let lost = |what: String| SourceError::Other(format!("a graphics card does not answer: {what}"));
+        let asked = self.cards.iter().map(|(card, way)| match way {
+            Way::Energy(_) => card.millijoules().ok_or_else(|| lost("its energy counter is gone".into())),
+            Way::Power(_) => card.milliwatts().map(u64::from).map_err(lost),
+        });
+        // All or none: what one card has counted is not lost because another does not answer.
+        let shown: Result<Vec<u64>, SourceError> = asked.collect();
+        if shown.is_err() {
+            for (_, way) in &mut self.cards {
+                if let Way::Power(power) = way {
+                    power.miss();
+                }
+            }
+        }
         let mut energy = Energy::ZERO;
-        for (card, way) in &mut self.cards {
-            let lost = |what: String| SourceError::Other(format!("a graphics card does not answer: {what}"));
+        for ((_, way), shown) in self.cards.iter_mut().zip(shown?) {
             energy += match way {
                 Way::Energy(counter) => {
-                    let shown = card.millijoules().ok_or_else(|| lost("its energy counter is gone".into()))?;
                     let (energy, step) = counter.step(shown, at);
                     if step == Step::Reset {
                         self.remark = Some("the energy counter of a graphics card was set back".into());
@@ -96,7 +108,7 @@ impl Source for Nvml {
                     // The counter is fed by the sensor whose error NVIDIA states.
                     energy.widened(crate::energy::Joules::from_f64(energy.joules.as_f64() * POWER_ERROR))
                 }
-                Way::Power(power) => power.step(f64::from(card.milliwatts().map_err(lost)?) * 1e-3, at),
+                Way::Power(power) => power.step(shown as f64 * 1e-3, at),
             };
         }
         Ok(Reading { energy, tier: Tier::Counter, at })
@@ -202,6 +214,9 @@ mod tests {
     use super::*;
     use crate::energy::Joules;
 
+    /// What the counter of a card shows that does not answer.
+    const MUTE: u64 = u64::MAX;
+
     struct Fake {
         millijoules: Option<Arc<AtomicU64>>,
         milliwatts: Result<u32, String>,
@@ -209,7 +224,7 @@ mod tests {
 
     impl Card for Fake {
         fn millijoules(&self) -> Option<u64> {
-            self.millijoules.as_ref().map(|shown| shown.load(Ordering::SeqCst))
+            self.millijoules.as_ref().map(|shown| shown.load(Ordering::SeqCst)).filter(|&shown| shown != MUTE)
         }
         fn milliwatts(&self) -> Result<u32, String> {
             self.milliwatts.clone()
@@ -235,6 +250,20 @@ mod tests {
         shown.store(1_000, Ordering::SeqCst);
         cards.read(start + Duration::from_secs(3)).unwrap();
         assert!(cards.remark().is_some_and(|remark| remark.contains("set back")));
+    }
+
+    #[test]
+    fn what_a_card_counted_is_not_lost_because_another_does_not_answer() {
+        let start = Instant::now();
+        let [first, second] = [0, 0].map(|shown| Arc::new(AtomicU64::new(shown)));
+        let card = |shown: &Arc<AtomicU64>| Fake { millijoules: Some(shown.clone()), milliwatts: Ok(1) };
+        let mut cards = nvml(vec![card(&first), card(&second)], start).unwrap();
+        first.store(100_000, Ordering::SeqCst);
+        second.store(MUTE, Ordering::SeqCst);
+        assert!(cards.read(start + Duration::from_secs(1)).is_err());
+        second.store(40_000, Ordering::SeqCst);
+        let energy = cards.read(start + Duration::from_secs(2)).unwrap().energy;
+        assert_eq!(energy.joules, Joules::from_f64(140.0));
     }
 
     #[test]
