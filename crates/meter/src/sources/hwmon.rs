@@ -104,7 +104,10 @@ fn power_meter(meters: &[&PathBuf], at: Instant) -> Result<Box<dyn Source>, Sour
     // An average misses nothing between two looks; a momentary figure may.
     let gauges = meters.iter().map(|path| match Gauge::open(path.join("power1_average")) {
         Ok(gauge) => Ok(Channel::Power(gauge)),
-        Err(_) => Gauge::open(path.join("power1_input")).map(Channel::Power),
+        Err(SourceError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Gauge::open(path.join("power1_input")).map(Channel::Power)
+        }
+        Err(error) => Err(error),
     });
     let interval = meters.iter().filter_map(|path| files::number(&path.join("power1_average_interval"))).max();
     Ok(Box::new(Hwmon {
@@ -216,8 +219,11 @@ impl Source for Hwmon {
                 energy
             }
             Way::Power(channels) => {
-                let watts: Vec<f64> =
-                    channels.iter_mut().map(|(channel, _)| channel.watts()).collect::<Result<_, _>>()?;
+                let watts: Result<Vec<f64>, _> = channels.iter_mut().map(|(channel, _)| channel.watts()).collect();
+                if watts.is_err() {
+                    channels.iter_mut().for_each(|(_, power)| power.miss());
+                }
+                let watts = watts?;
                 channels.iter_mut().zip(watts).map(|((_, power), watts)| power.step(watts, at)).sum()
             }
         };
@@ -254,6 +260,36 @@ mod tests {
         tree.write(&[("sys/class/hwmon/hwmon3/power1_average", "350000000")]);
         let energy = source.read(start + Duration::from_secs(2)).unwrap().energy;
         assert_eq!([energy.low, energy.joules, energy.high].map(Joules::as_f64), [500.0, 600.0, 700.0]);
+    }
+
+    #[test]
+    fn an_average_that_is_there_and_cannot_be_read_is_told() {
+        let tree = Tree::new();
+        // Root may read what others may not: a folder is nothing that anybody can read.
+        tree.write(&[
+            ("sys/class/hwmon/hwmon3/name", "power_meter"),
+            ("sys/class/hwmon/hwmon3/power1_average/nothing", ""),
+        ]);
+        let why = || open(&tree.roots(), Instant::now()).map(|_| ()).unwrap_err().to_string();
+        assert!(why().contains("hwmon3/power1_average: "), "{}", why());
+        // One that is not there is another thing: then there is the momentary figure.
+        std::fs::remove_dir_all(tree.path("sys/class/hwmon/hwmon3/power1_average")).unwrap();
+        assert!(why().contains("hwmon3/power1_input: "), "{}", why());
+        tree.write(&[("sys/class/hwmon/hwmon3/power1_input", "250000000")]);
+        assert_eq!(opened(&tree, Instant::now()).tier(), Tier::Wall);
+    }
+
+    #[test]
+    fn what_could_not_be_read_for_a_time_is_in_the_next_reading() {
+        let (tree, start) = (Tree::new(), Instant::now());
+        let power = "sys/class/hwmon/hwmon3/power1_average";
+        tree.write(&[("sys/class/hwmon/hwmon3/name", "power_meter"), (power, "100000000")]);
+        let mut source = opened(&tree, start);
+        tree.write(&[(power, "unknown")]);
+        assert!(source.read(start + Duration::from_secs(1)).is_err());
+        tree.write(&[(power, "100000000")]);
+        let energy = source.read(start + Duration::from_secs(3)).unwrap().energy;
+        assert_eq!([energy.low, energy.joules, energy.high].map(Joules::as_f64), [0.0, 300.0, 600.0]);
     }
 
     #[test]
