@@ -2,6 +2,7 @@
 //! command prints them: `watts 41.5` (now) or `joules 1234.5` (since it began, whenever that was). The last line
 //! counts.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,13 @@ const FIRST_LINE: Duration = Duration::from_secs(5);
 
 /// A line of a meter longer than this is none.
 const LONGEST_LINE: u64 = 4096;
+
+/// How long is taken to lie between two lines until some have been seen.
+const USUAL_GAP: Duration = Duration::from_secs(1);
+
+/// Gaps between lines that are remembered, and how many of them say more than [`USUAL_GAP`].
+const GAPS: usize = 16;
+const ENOUGH_GAPS: usize = 4;
 
 /// What a line says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,16 +54,41 @@ impl Line {
 /// The last line and when it came.
 type Latest = Result<(Line, Instant), String>;
 
+/// The times between the last lines.
+#[derive(Debug, Default)]
+struct Gaps {
+    last: Option<Instant>,
+    seen: VecDeque<Duration>,
+}
+
+impl Gaps {
+    /// A line came.
+    fn came(&mut self, at: Instant) {
+        if let Some(last) = self.last.replace(at) {
+            self.seen.truncate(GAPS - 1);
+            self.seen.push_front(at.saturating_duration_since(last));
+        }
+    }
+
+    /// The longest of them, or how long there has been none if that is longer.
+    fn longest(&self, now: Instant) -> Duration {
+        let silent = self.last.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
+        let least = if self.seen.len() < ENOUGH_GAPS { USUAL_GAP } else { Duration::ZERO };
+        self.seen.iter().copied().max().unwrap_or_default().max(silent).max(least)
+    }
+}
+
 /// What a command has printed.
 #[derive(Default)]
 struct Printed {
     last: Option<Latest>,
+    gaps: Gaps,
     ended: bool,
 }
 
 /// Where lines come from.
 enum Origin {
-    File(PathBuf, Option<(Line, Instant, FileState)>),
+    File(PathBuf, Option<(Line, Instant, FileState)>, Gaps),
     Command(Child, Arc<Mutex<Printed>>),
 }
 
@@ -72,6 +105,8 @@ pub struct External {
     origin: Origin,
     way: Way,
     detail: String,
+    /// The longest gap between lines, as of the last reading.
+    gap: Duration,
     remark: Option<String>,
 }
 
@@ -81,7 +116,7 @@ pub struct External {
 /// If it cannot be read or its last line is none of a meter.
 pub fn file(path: &Path, at: Instant) -> Result<Box<dyn Source>, Unavailable> {
     let mend = "have the meter write a line like 'watts 41.5' or 'joules 1234.5' to it before whit starts";
-    let mut origin = Origin::File(path.to_owned(), None);
+    let mut origin = Origin::File(path.to_owned(), None, Gaps::default());
     let (line, _) = origin.latest(at).map_err(|why| Unavailable::mendable(why, mend))?;
     Ok(Box::new(External::new(origin, line, path.display().to_string(), at)))
 }
@@ -132,7 +167,9 @@ fn follow(out: impl Read, printed: &Mutex<Printed>) {
                 return;
             }
             Ok(_) => {
-                printed.last = Some(Line::parse(&String::from_utf8_lossy(&line)).map(|line| (line, Instant::now())));
+                let now = Instant::now();
+                printed.last = Some(Line::parse(&String::from_utf8_lossy(&line)).map(|line| (line, now)));
+                printed.gaps.came(now);
             }
         }
     }
@@ -143,6 +180,14 @@ impl Origin {
         match self {
             Origin::Command(_, printed) => printed.lock().unwrap_or_else(PoisonError::into_inner).ended,
             Origin::File(..) => false,
+        }
+    }
+
+    /// How long it may say nothing, as of `now`.
+    fn longest_gap(&self, now: Instant) -> Duration {
+        match self {
+            Origin::Command(_, printed) => printed.lock().unwrap_or_else(PoisonError::into_inner).gaps.longest(now),
+            Origin::File(.., gaps) => gaps.longest(now),
         }
     }
 
@@ -161,7 +206,7 @@ impl Origin {
                     (None, false) => Err("it has printed nothing yet".into()),
                 }
             }
-            Origin::File(path, before) => {
+            Origin::File(path, before, gaps) => {
                 let told = |error: io::Error| format!("{}: {error}", path.display());
                 let mut file = File::open(&*path).map_err(told)?;
                 let metadata = file.metadata().map_err(told)?;
@@ -170,7 +215,11 @@ impl Origin {
                 let line = Line::parse(&text).map_err(|why| format!("{}: {why}", path.display()))?;
                 let since = match before {
                     Some((same, since, was)) if *same == line && *was == state => *since,
-                    _ => at,
+                    _ => {
+                        // Seen when somebody looks: the gap is as long as between two looks at least.
+                        gaps.came(at);
+                        at
+                    }
                 };
                 *before = Some((line, since, state));
                 Ok((line, since))
@@ -199,7 +248,7 @@ impl External {
             Line::Watts(watts) => Way::Power(Integrator::new(watts, 0.0, at)),
             Line::Joules(joules) => Way::Energy(Counter::new((joules * 1e6) as u64, None, 1.0, at)),
         };
-        External { origin, way, detail, remark: None }
+        External { origin, way, detail, gap: USUAL_GAP, remark: None }
     }
 }
 
@@ -224,32 +273,43 @@ impl Source for External {
     }
 
     fn update_interval(&self) -> Duration {
-        Duration::from_secs(1)
+        self.gap
     }
 
     fn read(&mut self, at: Instant) -> Result<Reading, SourceError> {
+        let energy = self.energy(at);
+        if let (Err(_), Way::Power(power)) = (&energy, &mut self.way) {
+            power.miss();
+        }
+        self.gap = self.origin.longest_gap(at);
+        Ok(Reading { energy: energy?, tier: Tier::Wall, at })
+    }
+
+    fn remark(&mut self) -> Option<String> {
+        self.remark.take()
+    }
+}
+
+impl External {
+    /// Energy since it was asked before with success.
+    fn energy(&mut self, at: Instant) -> Result<Energy, SourceError> {
         let (line, came) = self.origin.latest(at).map_err(SourceError::Other)?;
         let silent = at.saturating_duration_since(came);
         if silent > STALE_AFTER {
             let sentence = format!("{} has said nothing new for {} s", self.detail, silent.as_secs());
             return Err(SourceError::Other(sentence));
         }
-        let energy: Energy = match (&mut self.way, line) {
-            (Way::Power(power), Line::Watts(watts)) => power.step(watts, at),
+        match (&mut self.way, line) {
+            (Way::Power(power), Line::Watts(watts)) => Ok(power.step(watts, at)),
             (Way::Energy(counter), Line::Joules(joules)) => {
                 let (energy, step) = counter.step((joules * 1e6) as u64, at);
                 if step == Step::Reset {
                     self.remark = Some(format!("{} began anew", self.detail));
                 }
-                energy
+                Ok(energy)
             }
-            _ => return Err(SourceError::Other(format!("{} says watts and joules in turn", self.detail))),
-        };
-        Ok(Reading { energy, tier: Tier::Wall, at })
-    }
-
-    fn remark(&mut self) -> Option<String> {
-        self.remark.take()
+            _ => Err(SourceError::Other(format!("{} says watts and joules in turn", self.detail))),
+        }
     }
 }
 
@@ -315,6 +375,52 @@ mod tests {
         assert!(meter.read(start + Duration::from_secs(89)).is_ok());
         let why = meter.read(start + Duration::from_secs(91)).unwrap_err().to_string();
         assert!(why.ends_with("has said nothing new for 91 s"), "{why}");
+    }
+
+    #[test]
+    fn how_often_a_meter_speaks_is_learned() {
+        let (_folder, path) = written("joules 0\n");
+        let start = Instant::now();
+        let mut meter = file(&path, start).unwrap_or_else(|why| panic!("{why}"));
+        let mut look = |ms: u64, joules: u64| {
+            std::fs::write(&path, format!("joules {joules}\n")).unwrap();
+            meter.read(start + Duration::from_millis(ms)).unwrap();
+            meter.update_interval()
+        };
+        // Lines every 50 ms, seen every 50 ms: a second until some have come.
+        assert_eq!(look(50, 1), Duration::from_secs(1));
+        assert_eq!([100, 150, 200].map(|ms| look(ms, ms)).last(), Some(&Duration::from_millis(50)));
+        // It grows quiet: what is not heard from now on is in doubt already, and the gap is remembered.
+        meter.read(start + Duration::from_millis(20_200)).unwrap();
+        assert_eq!(meter.update_interval(), Duration::from_secs(20));
+        let mut look = |ms: u64, joules: u64| {
+            std::fs::write(&path, format!("joules {joules}\n")).unwrap();
+            meter.read(start + Duration::from_millis(ms)).unwrap();
+            meter.update_interval()
+        };
+        assert_eq!(look(30_200, 30_200), Duration::from_secs(30));
+        assert_eq!(look(30_250, 30_250), Duration::from_secs(30));
+        let later: Vec<Duration> = (1..=16).map(|step| look(30_250 + 50 * step, 30_250 + step)).collect();
+        assert_eq!(later.last(), Some(&Duration::from_millis(50)), "{later:?}");
+
+        let lines = "while true; do echo watts 25; sleep 0.01; done";
+        let mut meter = command(lines, Instant::now()).unwrap_or_else(|why| panic!("{why}"));
+        std::thread::sleep(Duration::from_millis(300));
+        meter.read(Instant::now()).unwrap();
+        let gap = meter.update_interval();
+        assert!((10..900).contains(&gap.as_millis()), "{gap:?}");
+    }
+
+    #[test]
+    fn watts_that_were_not_told_for_a_time_may_have_been_any() {
+        let (_folder, path) = written("watts 100\n");
+        let start = Instant::now();
+        let mut meter = file(&path, start).unwrap_or_else(|why| panic!("{why}"));
+        std::fs::write(&path, "watts unknown\n").unwrap();
+        assert!(meter.read(start + Duration::from_secs(1)).is_err());
+        std::fs::write(&path, "watts 100\n").unwrap();
+        let energy = meter.read(start + Duration::from_secs(3)).unwrap().energy;
+        assert_eq!([energy.low, energy.joules, energy.high].map(Joules::as_f64), [0.0, 300.0, 600.0]);
     }
 
     #[test]
