@@ -75,14 +75,71 @@ struct Shared {
 struct State {
     source: Box<dyn Source>,
     total: Total,
-    /// Watts between the last two times that the source had counted something.
-    watts: f64,
-    /// The later of these.
-    moved: Instant,
+    /// What the source itself has counted: what was taken for the time in which it could not say comes with its next reading and
+    /// is not counted twice.
+    counted: Energy,
+    power: Power,
+    /// Seconds since the last look that told something.
+    unread: f64,
     /// What reading took, smoothed.
     cost: Duration,
     remarks: Vec<String>,
     failing: bool,
+}
+
+/// Time over which the last power is smoothed, or so many updates of the source if those take longer: a slow counter moves sooner or later
+/// than it is looked at, and what it shows then is of another time than has passed since it moved before.
+const SMOOTHED: Duration = Duration::from_secs(1);
+const SMOOTHED_UPDATES: u32 = 4;
+
+/// The power of a source, as of late.
+#[derive(Clone, Copy, Debug)]
+struct Power {
+    /// What was counted and how long that took, the past less and less of it.
+    joules: f64,
+    seconds: f64,
+    /// When something was counted last, and how often that was, as far as two.
+    moved: Instant,
+    moves: u8,
+    /// About the longest time between two of these of late: shorter than the update interval for a source that counts on between its updates.
+    gap: Duration,
+    /// Watts between the last two of these alone.
+    last: f64,
+}
+
+impl Power {
+    fn new(at: Instant) -> Power {
+        Power { joules: 0.0, seconds: 0.0, moved: at, moves: 0, gap: Duration::ZERO, last: 0.0 }
+    }
+
+    /// So much came in the time since the last look, of a source that may show the same for `interval`.
+    fn add(&mut self, joules: f64, seconds: f64, at: Instant, interval: Duration) {
+        let window = SMOOTHED.max(self.gap.min(interval) * SMOOTHED_UPDATES).as_secs_f64();
+        let kept = (-seconds / window).exp();
+        (self.joules, self.seconds) = (self.joules * kept + joules, self.seconds * kept + seconds);
+        if joules > 0.0 {
+            let since = at.saturating_duration_since(std::mem::replace(&mut self.moved, at));
+            match self.moves {
+                // It began in the middle of an update.
+                0 => self.seconds = self.seconds.max(interval.as_secs_f64()),
+                1 => (self.joules, self.seconds, self.gap) = (joules, since.as_secs_f64(), since),
+                _ => self.gap = since.max(self.gap.mul_f64(0.9)),
+            }
+            self.moves = (self.moves + 1).min(2);
+            let since = since.max(self.gap.min(interval)).as_secs_f64();
+            self.last = if self.moves > 1 && since > 0.0 { joules / since } else { self.watts() };
+        }
+    }
+
+    /// Smoothed.
+    fn watts(&self) -> f64 {
+        if self.seconds > 0.0 { self.joules / self.seconds } else { 0.0 }
+    }
+
+    /// What it may be now: the larger of what it was over a while and since it moved before.
+    fn at_most(&self) -> f64 {
+        self.watts().max(self.last)
+    }
 }
 
 /// Remarks kept until somebody asks for them.
@@ -97,10 +154,8 @@ impl Meter {
         let asked = Instant::now();
         // What it counted before this moment belongs to nobody.
         source.read(asked)?;
-        let (name, covers, tier) = (source.name(), source.covers(), source.tier());
-        let total = Total { energy: Energy::ZERO, edge: Joules::ZERO, at: asked, tier, bridged: 0.0 };
-        let cost = asked.elapsed();
-        let state = State { source, total, watts: 0.0, moved: asked, cost, remarks: vec![], failing: false };
+        let (name, covers) = (source.name(), source.covers());
+        let state = State::new(source, asked, asked.elapsed());
         let shared = Arc::new(Shared { state: Mutex::new(state), ended: Mutex::new(false), end: Condvar::new() });
         let watched = shared.clone();
         let sampler = std::thread::Builder::new()
@@ -146,7 +201,7 @@ impl Meter {
             state.look(now);
             return state.total;
         }
-        let likely = Joules::from_f64(state.watts * since.as_secs_f64());
+        let likely = Joules::from_f64(state.power.watts() * since.as_secs_f64());
         let energy = state.total.energy + Energy::within(Joules::ZERO, likely, likely + likely);
         Total { energy, at: now, ..state.total }
     }
@@ -195,6 +250,21 @@ impl Shared {
 }
 
 impl State {
+    /// `source` was read at `at`, which took `cost`.
+    fn new(source: Box<dyn Source>, at: Instant, cost: Duration) -> State {
+        let tier = source.tier();
+        State {
+            source,
+            total: Total { energy: Energy::ZERO, edge: Joules::ZERO, at, tier, bridged: 0.0 },
+            counted: Energy::ZERO,
+            power: Power::new(at),
+            unread: 0.0,
+            cost,
+            remarks: vec![],
+            failing: false,
+        }
+    }
+
     fn look(&mut self, now: Instant) {
         let seconds = now.saturating_duration_since(self.total.at).as_secs_f64();
         let read = self.source.read(now);
@@ -202,21 +272,25 @@ impl State {
         self.cost = (self.cost * 7 + cost) / 8;
         match read {
             Ok(reading) => {
-                self.total.energy += reading.energy;
+                self.counted += reading.energy;
                 self.total.tier = reading.tier;
-                let since_it_moved = now.saturating_duration_since(self.moved).as_secs_f64();
-                if since_it_moved > 0.0 && reading.energy.joules > Joules::ZERO {
-                    self.watts = reading.energy.joules.as_f64() / since_it_moved;
-                    self.moved = now;
-                }
+                // Where too much was taken for a time without a reading, the total waits until the source has counted that.
+                let (before, counted) = (self.total.energy, self.counted);
+                self.total.energy = Energy {
+                    joules: before.joules.max(counted.joules),
+                    low: before.low.max(counted.low),
+                    high: before.high.max(counted.high),
+                };
+                let unread = std::mem::take(&mut self.unread) + seconds;
+                self.power.add(reading.energy.joules.as_f64(), unread, now, self.source.update_interval());
                 self.failing = false;
             }
             Err(error) => {
                 // Nothing is known of this time. That it went on as before is the likeliest.
-                let likely = Joules::from_f64(self.watts * seconds);
+                let likely = Joules::from_f64(self.power.watts() * seconds);
                 self.total.energy += Energy::within(Joules::ZERO, likely, likely + likely);
                 self.total.bridged += seconds;
-                self.moved = now;
+                self.unread += seconds;
                 if !std::mem::replace(&mut self.failing, true) {
                     self.remark(format!(
                         "{}: {error}; until it answers again its last power is taken",
@@ -226,7 +300,7 @@ impl State {
             }
         }
         self.total.at = now;
-        self.total.edge = Joules::from_f64(self.watts * self.source.update_interval().as_secs_f64());
+        self.total.edge = Joules::from_f64(self.power.at_most() * self.source.update_interval().as_secs_f64());
         if let Some(remark) = self.source.remark() {
             self.remark(remark);
         }
@@ -275,10 +349,10 @@ mod tests {
             self.asked.fetch_add(1, Ordering::SeqCst);
             let began = Instant::now();
             while began.elapsed() < self.takes {}
-            let seconds = at.saturating_duration_since(std::mem::replace(&mut self.at, at)).as_secs_f64();
             if self.fails.load(Ordering::SeqCst) {
                 return Err(SourceError::Other("out of order".into()));
             }
+            let seconds = at.saturating_duration_since(std::mem::replace(&mut self.at, at)).as_secs_f64();
             Ok(Reading { energy: Energy::exact(Joules::from_f64(self.watts * seconds)), tier: Tier::Counter, at })
         }
     }
@@ -324,6 +398,106 @@ mod tests {
         std::thread::sleep(Duration::from_millis(20));
         assert_eq!(healed.until(&meter.total_now()).tier, Tier::Counter);
         assert!(meter.remarks().is_empty());
+    }
+
+    /// A source whose readings are given, and the meter's state around it; time is what the test says.
+    struct Script {
+        interval: Duration,
+        readings: std::collections::VecDeque<Option<f64>>,
+    }
+
+    impl Source for Script {
+        fn name(&self) -> &'static str {
+            "script"
+        }
+        fn tier(&self) -> Tier {
+            Tier::Counter
+        }
+        fn covers(&self) -> Covers {
+            Covers::Machine
+        }
+        fn detail(&self) -> String {
+            String::new()
+        }
+        fn update_interval(&self) -> Duration {
+            self.interval
+        }
+        fn read(&mut self, at: Instant) -> Result<Reading, SourceError> {
+            match self.readings.pop_front().flatten() {
+                Some(joules) => {
+                    let energy = Energy::exact(Joules::from_f64(joules));
+                    Ok(Reading { energy, tier: Tier::Counter, at })
+                }
+                None => Err(SourceError::Other("out of order".into())),
+            }
+        }
+    }
+
+    fn state(interval: Duration, readings: impl IntoIterator<Item = Option<f64>>, at: Instant) -> State {
+        let source = Box::new(Script { interval, readings: readings.into_iter().collect() });
+        State::new(source, at, Duration::ZERO)
+    }
+
+    #[test]
+    fn what_was_bridged_and_is_counted_later_is_counted_once() {
+        let start = Instant::now();
+        // A counter of 100 W that cannot be read for three seconds; and one whose machine drew nothing meanwhile.
+        for after in [400.0, 10.0] {
+            let first = [Some(100.0); 3];
+            let readings = first.into_iter().chain([None; 3]).chain([Some(after), Some(100.0)]);
+            let mut state = state(Duration::from_millis(1), readings, start);
+            let mut last = Energy::ZERO;
+            for second in 1..=8 {
+                state.look(start + Duration::from_secs(second));
+                let energy = state.total.energy;
+                assert!(energy.low <= energy.joules && energy.joules <= energy.high, "{energy:?}");
+                assert!(last.joules <= energy.joules && last.low <= energy.low && last.high <= energy.high);
+                last = energy;
+            }
+            let truth = Joules::from_f64(300.0 + after + 100.0);
+            assert_eq!(state.counted, Energy::exact(truth));
+            // Three seconds were taken at 100 W: where less was drawn, the total waits for the source.
+            assert_eq!(last.joules, truth.max(Joules::from_f64(600.0)));
+            assert_eq!((last.low, state.total.bridged), (truth, 3.0));
+        }
+    }
+
+    #[test]
+    fn a_source_that_counts_on_between_its_updates_has_the_power_that_it_has() {
+        // A battery of 20 W, which may show the same for half a minute.
+        let start = Instant::now();
+        let mut state = state(Duration::from_secs(30), std::iter::repeat_n(Some(2.0), 20), start);
+        for look in 1..=20 {
+            state.look(start + Duration::from_millis(100 * look));
+            if look > 1 {
+                assert!((state.total.edge.as_f64() - 600.0).abs() < 1e-3, "{:?}", state.total.edge);
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_power_of_a_slow_counter_is_its_power() {
+        let start = Instant::now();
+        // 100 W, shown every 50 ms, looked at every 7 ms, and now and then twice in a moment.
+        let looks: Vec<u64> = (1..1000).flat_map(|look| [7_000 * look, 7_000 * look + 200 * (look % 30)]).collect();
+        let mut shown = 0;
+        let readings = looks.iter().map(|micros| {
+            let now = micros / 50_000;
+            Some(5.0 * (now - std::mem::replace(&mut shown, now)) as f64)
+        });
+        let readings: Vec<Option<f64>> = readings.collect();
+        let mut state = state(Duration::from_millis(50), readings, start);
+        for micros in looks {
+            state.look(start + Duration::from_micros(micros));
+            let watts = state.power.watts();
+            if micros > 200_000 {
+                assert!((70.0..=130.0).contains(&watts), "{watts} W after {micros} us");
+            }
+            if micros > 2_000_000 {
+                assert!((92.0..=108.0).contains(&watts), "{watts} W after {micros} us");
+                assert!((4.6..=10.1).contains(&state.total.edge.as_f64()), "{:?} after {micros} us", state.total.edge);
+            }
+        }
     }
 
     #[test]
