@@ -20,10 +20,33 @@ pub struct Closed {
     pub tier: Tier,
 }
 
+/// A meter and its clock: tests have their own.
+trait Watched: Send + Sync {
+    fn now(&self) -> Instant;
+    /// As [`Meter::total`].
+    fn total(&self) -> Total;
+    /// As [`Meter::total_soon`].
+    fn total_soon(&self) -> Total;
+}
+
+impl Watched for Meter {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn total(&self) -> Total {
+        Meter::total(self)
+    }
+
+    fn total_soon(&self) -> Total {
+        Meter::total_soon(self)
+    }
+}
+
 /// Keeps the accounts of everybody whom one meter serves. Several workers (a model's thread each, say) may be at work at
 /// once: time in which any of them is counts as busy, once.
 pub struct Books {
-    meter: Arc<Meter>,
+    meter: Arc<dyn Watched>,
     attribution: Attribution,
     last: Total,
     /// Work since then; one item for each owner and phase.
@@ -32,8 +55,12 @@ pub struct Books {
     busy: Duration,
     /// Since when somebody has been at work without a pause, if anybody is.
     busy_since: Instant,
-    /// Workers in the middle of a step.
-    at_work: Vec<u64>,
+    /// Workers in the middle of a step, and since when.
+    at_work: Vec<(u64, Instant)>,
+    /// Time in the steps whose work is pending, of all workers together.
+    worked: Duration,
+    /// Until when all that was counted is shared among those who caused it.
+    shared_until: Instant,
     /// Workers that have ended one since `last`.
     told: Vec<u64>,
     /// Of each open account: the total when it was opened.
@@ -44,6 +71,10 @@ impl Books {
     /// Opens the books of `meter`, from now on.
     pub fn open(meter: Arc<Meter>, balance: Balance, idle: Idle) -> Books {
         let last = meter.total_now();
+        Books::of(meter, last, balance, idle)
+    }
+
+    fn of(meter: Arc<dyn Watched>, last: Total, balance: Balance, idle: Idle) -> Books {
         Books {
             meter,
             attribution: Attribution::new(balance, idle),
@@ -52,6 +83,8 @@ impl Books {
             busy: Duration::ZERO,
             busy_since: last.at,
             at_work: vec![],
+            worked: Duration::ZERO,
+            shared_until: last.at,
             told: vec![],
             opened: BTreeMap::new(),
         }
@@ -64,9 +97,9 @@ impl Books {
                 // What was used until now was idle: then the step's interval has none of it.
                 self.settle(self.meter.total());
             }
-            self.busy_since = Instant::now();
+            self.busy_since = self.meter.now();
         }
-        self.at_work.push(worker);
+        self.at_work.push((worker, self.meter.now()));
     }
 
     /// The step that `worker` began, if it did, has ended and did the work of `items`. The meter is looked at no more often than
@@ -83,15 +116,18 @@ impl Books {
                 None => self.pending.push(*item),
             }
         }
-        let was_at_work = self.at_work.contains(&worker);
-        self.at_work.retain(|&other| other != worker);
-        if was_at_work && self.at_work.is_empty() {
-            self.busy += self.busy_since.elapsed();
+        let now = self.meter.now();
+        if let Some(place) = self.at_work.iter().position(|&(other, _)| other == worker) {
+            let (_, since) = self.at_work.swap_remove(place);
+            self.worked += now.saturating_duration_since(since.max(self.shared_until));
+            if self.at_work.is_empty() {
+                self.busy += now.saturating_duration_since(self.busy_since);
+            }
         }
         if !self.told.contains(&worker) {
             self.told.push(worker);
         }
-        if self.at_work.iter().all(|other| self.told.contains(other)) {
+        if self.at_work.iter().all(|(other, _)| self.told.contains(other)) {
             self.settle(self.meter.total());
         }
     }
@@ -101,10 +137,15 @@ impl Books {
         self.attribution.so_far(owner)
     }
 
-    /// Closes the account of a request, with all that it used until now.
+    /// Closes the account of a request, with all that it used until now. What a worker uses who is in the middle of a step is not its.
     pub fn finish(&mut self, owner: u64) -> Closed {
         if self.pending.iter().any(|item| item.owner == owner) {
-            self.settle(self.meter.total_soon());
+            let total = self.meter.total_soon();
+            // What they have done they will tell when their steps end; until then their part goes by the time that they are at work.
+            let at_work =
+                |&(_, since): &(u64, Instant)| total.at.saturating_duration_since(since.max(self.shared_until));
+            let untold: Duration = self.at_work.iter().map(at_work).sum();
+            self.settle_part(total, untold);
         }
         let account = self.attribution.finish(owner);
         let opened = self.opened.remove(&owner).unwrap_or(self.last);
@@ -127,30 +168,47 @@ impl Books {
 
     /// Shares what was counted since the last time among what was done since.
     fn settle(&mut self, total: Total) {
+        if self.settle_part(total, Duration::ZERO) {
+            self.shared_until = total.at;
+        }
+    }
+
+    /// The same, but holds back the part of steps that go on and took `untold` until now, beside the time of those that have ended: it is
+    /// shared with the next interval. Returns whether any time has passed.
+    fn settle_part(&mut self, total: Total, untold: Duration) -> bool {
         let time = total.at.saturating_duration_since(self.last.at);
         if time.is_zero() {
-            return;
+            return false;
         }
         if !self.at_work.is_empty() {
             self.busy += total.at.saturating_duration_since(self.busy_since);
             self.busy_since = self.busy_since.max(total.at);
         }
         // The meter may have been looked at before the last step ended: the rest of that is the next interval's.
-        let busy = self.busy.min(time);
+        let (mut until, mut time, mut busy) = (total, time, self.busy.min(time));
+        if !untold.is_zero() {
+            let part = self.worked.as_secs_f64() / (self.worked + untold).as_secs_f64();
+            (time, busy) = (time.mul_f64(part), busy.mul_f64(part));
+            // As if it had been looked at earlier, when so much was counted.
+            let energy = self.last.energy + total.energy.since(self.last.energy).part(part);
+            until = Total { energy, at: self.last.at + time, ..total };
+        }
         self.busy -= busy;
+        // What was taken to have been used and was not is not counted again.
+        let last = self.last.energy;
+        until.energy = Energy {
+            joules: until.energy.joules.max(last.joules),
+            low: until.energy.low.max(last.low),
+            high: until.energy.high.max(last.high),
+        };
         let (micros, busy_micros) = (time.as_micros() as u64, busy.as_micros() as u64);
-        let energy = total.energy.since(self.last.energy);
-        self.attribution.interval(Interval { energy, micros, busy_micros }, &self.pending);
+        let interval = Interval { energy: until.energy.since(last), micros, busy_micros };
+        self.attribution.interval(interval, &self.pending);
         self.pending.clear();
         self.told.clear();
-        // What was taken to have been used and was not is not counted again.
-        let (energy, last) = (total.energy, self.last.energy);
-        let energy = Energy {
-            joules: energy.joules.max(last.joules),
-            low: energy.low.max(last.low),
-            high: energy.high.max(last.high),
-        };
-        self.last = Total { energy, ..total };
+        self.worked = Duration::ZERO;
+        self.last = until;
+        true
     }
 }
 
@@ -240,5 +298,168 @@ mod tests {
         assert!((short / long - 3.0).abs() < 0.01, "{long} {short}");
         // Half of the time, or a little more or less on a busy machine; counted twice it would be nothing.
         assert!(idle > 1.0 && idle < 0.8 * (long + short + idle), "{long} {short} {idle}");
+    }
+
+    /// A meter of known truth whose clock stands still until it is moved.
+    struct Known(std::sync::Mutex<State>);
+
+    struct State {
+        now: Instant,
+        truth: u64,
+        /// What it has shown last.
+        shown: Total,
+        random: Random,
+        /// Whether it is always up to date.
+        is_exact: bool,
+    }
+
+    /// Numbers that look random and are the same every time (SplitMix64).
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: u64) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            (z ^ (z >> 31)) % bound
+        }
+    }
+
+    impl Known {
+        fn new(seed: u64) -> Arc<Known> {
+            let now = Instant::now();
+            let shown = Total { energy: Energy::ZERO, edge: Joules::ZERO, at: now, tier: Tier::Counter, bridged: 0.0 };
+            Arc::new(Known(State { now, truth: 0, shown, random: Random(seed), is_exact: true }.into()))
+        }
+
+        /// So much time passes in which so much is drawn.
+        fn draws(&self, micros: u64, watts: u64) {
+            let mut state = self.0.lock().unwrap();
+            state.now += Duration::from_micros(micros);
+            state.truth += micros * watts;
+        }
+
+        fn books(self: &Arc<Known>, idle: Idle) -> Books {
+            Books::of(self.clone(), self.total(), Balance::default(), idle)
+        }
+    }
+
+    impl State {
+        fn look(&mut self) -> Total {
+            self.shown.energy = Energy::exact(Joules::from_micro(self.truth));
+            self.shown.at = self.now;
+            self.shown
+        }
+    }
+
+    impl Watched for Known {
+        fn now(&self) -> Instant {
+            self.0.lock().unwrap().now
+        }
+
+        fn total(&self) -> Total {
+            let mut state = self.0.lock().unwrap();
+            if state.is_exact || state.random.below(2) == 0 { state.look() } else { state.shown }
+        }
+
+        fn total_soon(&self) -> Total {
+            let mut state = self.0.lock().unwrap();
+            if state.is_exact || state.random.below(2) == 0 {
+                return state.look();
+            }
+            // It guesses what was drawn since, between nothing and twice as much.
+            let since = state.truth - state.shown.energy.joules.micro();
+            let [likely, twice] = [state.random.below(2 * since + 1), 4 * since].map(Joules::from_micro);
+            let energy = state.shown.energy + Energy::within(Joules::ZERO, likely, twice);
+            Total { energy, at: state.now, ..state.shown }
+        }
+    }
+
+    fn decoding(owner: u64, bytes: u64) -> Item {
+        Item { owner, phase: Phase::Decode, work: Work { bytes, operations: 0 } }
+    }
+
+    #[test]
+    fn who_ends_in_the_middle_of_anothers_step_does_not_pay_for_it() {
+        let meter = Known::new(0);
+        let mut books = meter.books(Idle::Separate);
+        books.begin(1);
+        // Beside one long step of a model another one answers ten times, of which each takes a tenth of its time.
+        let short = [(); 10].map(|()| {
+            books.begin(2);
+            meter.draws(10_000, 100);
+            books.did(2, &[decoding(20, 1000)]);
+            books.finish(20).account.total().energy.joules.as_f64()
+        });
+        for joules in short {
+            assert!((joules - 0.5).abs() < 1e-3, "{short:?}");
+        }
+        meter.draws(100_000, 100);
+        books.did(1, &[decoding(10, 1000)]);
+        let long = books.finish(10);
+        assert!((long.account.total().energy.joules.as_f64() - 15.0).abs() < 0.01, "{long:?}");
+        let micros = long.account.total().machine_micros;
+        assert!(micros.abs_diff(150_000) < 100, "{micros}");
+        assert_eq!(books.idle(), Share::default());
+        assert!(books.measured().energy.joules == Joules::from_f64(20.0), "{:?}", books.measured());
+    }
+
+    #[test]
+    fn ten_thousand_random_interleavings_of_workers_add_up_to_the_truth() {
+        for round in 0..10_000 {
+            let meter = Known::new(round);
+            let mut random = Random(!round);
+            let idle = if round % 2 == 0 { Idle::Separate } else { Idle::Share };
+            let mut books = meter.books(idle);
+            meter.0.lock().unwrap().is_exact = false;
+            let workers = 1 + random.below(4);
+            let most = 1 + random.below(16) as usize;
+            // Requests, each of a worker; workers in the middle of a step.
+            let (mut running, mut at_work): (Vec<(u64, u64)>, Vec<u64>) = (vec![], vec![]);
+            let mut receipts = Share::default();
+            let mut close = |books: &mut Books, owner| {
+                let Closed { account, .. } = books.finish(owner);
+                receipts += account.total();
+            };
+            let step_ends = |books: &mut Books, random: &mut Random, worker, running: &[(u64, u64)]| {
+                let own = running.iter().filter(|(_, of)| *of == worker);
+                let items: Vec<Item> = own.map(|&(owner, _)| decoding(owner, 1 + random.below(1 << 30))).collect();
+                books.did(worker, &items);
+            };
+            for next in 0..60 {
+                meter.draws(1 + random.below(20_000), random.below(300));
+                if running.len() < most && random.below(2) == 0 {
+                    running.push((next, random.below(workers)));
+                }
+                let worker = random.below(workers);
+                match at_work.iter().position(|&other| other == worker) {
+                    None => {
+                        books.begin(worker);
+                        at_work.push(worker);
+                    }
+                    Some(place) => {
+                        at_work.swap_remove(place);
+                        step_ends(&mut books, &mut random, worker, &running);
+                    }
+                }
+                if !running.is_empty() && random.below(4) == 0 {
+                    close(&mut books, running.swap_remove(random.below(running.len() as u64) as usize).0);
+                }
+            }
+            meter.0.lock().unwrap().is_exact = true;
+            // What was guessed too high is made up for by what comes.
+            meter.draws(2_000_000, 300);
+            for worker in at_work {
+                step_ends(&mut books, &mut random, worker, &running);
+            }
+            running.into_iter().for_each(|(owner, _)| close(&mut books, owner));
+            let idle = books.idle();
+            receipts += idle;
+            let truth = meter.0.lock().unwrap().truth;
+            let counted = receipts.energy.joules.micro();
+            assert!(counted.abs_diff(truth) <= truth / 1000, "round {round}: {counted} of {truth}");
+            assert_eq!(receipts, books.measured(), "round {round}");
+        }
     }
 }

@@ -96,6 +96,12 @@ impl Energy {
         )
     }
 
+    /// So large a part of it, from 0 to 1.
+    pub(crate) fn part(self, part: f64) -> Energy {
+        let [joules, low, high] = [self.joules, self.low, self.high].map(|end| Joules::from_f64(end.as_f64() * part));
+        Energy::within(low.min(self.low), joules.min(self.joules), high.min(self.high))
+    }
+
     /// The same amount, by so much less certain in both directions.
     pub fn widened(self, by: Joules) -> Energy {
         Energy { low: self.low.saturating_sub(by), high: self.high + by, ..self }
