@@ -38,19 +38,14 @@ pub struct Balance {
 
 impl Default for Balance {
     /// 40: 1495 GOP/s of int8 at 36 GB/s, as measured on two threads of an AMD EPYC with AVX-512
-    /// (docs/decisions/0003, README). Machines with more threads for each memory channel have more.
+    /// (docs/decisions/0003, README). Machines with more threads for each memory channel have more;
+    /// `[meter] operations_per_byte` of `whit.toml` says how many.
     fn default() -> Balance {
         Balance { operations_per_byte: 40 }
     }
 }
 
 impl Balance {
-    /// That of a machine which was measured.
-    pub fn measured(operations_per_second: f64, bytes_per_second: f64) -> Balance {
-        let ratio = operations_per_second / bytes_per_second;
-        Balance { operations_per_byte: if ratio.is_finite() { ratio.round().clamp(1.0, 1e6) as u32 } else { 1 } }
-    }
-
     fn weight(self, work: Work) -> u128 {
         u128::from(work.bytes) * u128::from(self.operations_per_byte) + u128::from(work.operations)
     }
@@ -362,11 +357,5 @@ mod tests {
         attribution.interval(half(40.0), &[item(1, Phase::Decode, 1, 0)]);
         assert_eq!(attribution.idle().energy.joules, Joules::from_f64(15.0));
         assert_eq!(attribution.finish(1).decode.energy.joules, Joules::from_f64(35.0));
-    }
-
-    #[test]
-    fn a_measured_balance_is_peak_over_bandwidth() {
-        assert_eq!(Balance::measured(1495e9, 36e9).operations_per_byte, 42);
-        assert_eq!(Balance::measured(1.0, 0.0).operations_per_byte, 1);
     }
 }

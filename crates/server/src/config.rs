@@ -105,6 +105,9 @@ pub struct MeterConfig {
     pub source: MeterSource,
     /// What becomes of the energy of time in which nothing runs.
     pub idle: Idle,
+    /// Operations that take the machine as long as reading a byte: peak operations per second over read bandwidth. `None`: as
+    /// [`Balance::default`](whit_meter::Balance) has it.
+    pub operations_per_byte: Option<u32>,
 }
 
 /// Where figures of power come from: `off`, or as [`Choice`] reads it.
@@ -350,6 +353,11 @@ impl Config {
     /// Checks what is said of costs.
     fn check_costs(&self) -> Result<(), ServerError> {
         let wrong = |message: String| Err(ServerError::Config(message));
+        if self.meter.operations_per_byte == Some(0) {
+            return wrong(
+                "[meter] operations_per_byte = 0: it is GOP/s over GB/s of whit bench machine, 1 or more".into(),
+            );
+        }
         let is_off = self.meter.source == MeterSource::Off;
         if is_off && self.guarantee.is_some() {
             return wrong(
@@ -610,13 +618,18 @@ mod tests {
             ..Config::default()
         };
         let joules = alice(KeyLimits { max_joules: Some(1.0), ..KeyLimits::default() });
-        let off = MeterConfig { source: MeterSource::Off, idle: Idle::Separate };
+        let off = MeterConfig { source: MeterSource::Off, ..MeterConfig::default() };
+        let unbalanced = MeterConfig { operations_per_byte: Some(0), ..MeterConfig::default() };
         let dollars = alice(KeyLimits { dollars_per_day: Some(1.0), ..KeyLimits::default() });
         assert!(joules.check().is_ok());
         for (config, words) in [
             (Config { api_keys: vec!["k".into()], ..joules.clone() }, "a line 'alice KEY'"),
             (Config { meter: off.clone(), ..joules }, "the meter is off"),
             (dollars, "nothing has a price"),
+            (
+                Config { models: vec![model("m")], meter: unbalanced, ..Config::default() },
+                "operations_per_byte = 0",
+            ),
             (Config { meter: off, guarantee: file.guarantee, ..alice(KeyLimits::default()) }, "[guarantee]"),
         ] {
             let sentence = config.check().unwrap_err().to_string();

@@ -97,7 +97,9 @@ impl Metering {
     pub fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Option<Arc<Metering>>, ServerError> {
         let Some(meter) = meter(config)? else { return Ok(None) };
         let meter = Arc::new(meter);
-        let books = Books::open(meter.clone(), Balance::default(), config.meter.idle);
+        let said = config.meter.operations_per_byte;
+        let balance = said.map_or_else(Balance::default, |operations_per_byte| Balance { operations_per_byte });
+        let books = Books::open(meter.clone(), balance, config.meter.idle);
         let guarantee = config.guarantee.map(|promise| Mutex::new(Guarantee::new(promise)));
         if guarantee.is_some() {
             metrics.verdict(Verdict::default());

@@ -39,7 +39,7 @@ impl Plug {
 
     fn config(&self, config: Config) -> Config {
         let source = MeterSource::On(Choice::File(self.path()));
-        Config { meter: MeterConfig { source, idle: config.meter.idle }, ..config }
+        Config { meter: MeterConfig { source, ..config.meter }, ..config }
     }
 
     /// Draws so many watts until it rests.
