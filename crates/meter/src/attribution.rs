@@ -129,6 +129,15 @@ impl Account {
     }
 }
 
+/// What one owner pays for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Charge {
+    /// All of it.
+    pub account: Account,
+    /// Of that, what its own work took: without time in which nothing ran, which [`Idle::Share`] adds.
+    pub work: Account,
+}
+
 /// A measured interval.
 #[derive(Clone, Copy, Debug)]
 pub struct Interval {
@@ -150,7 +159,7 @@ const IDLE_MEMORY: f64 = 60.0;
 pub struct Attribution {
     balance: Balance,
     idle_is: Idle,
-    accounts: BTreeMap<u64, Account>,
+    accounts: BTreeMap<u64, Charge>,
     idle: Share,
     /// Joules and seconds of the last [`IDLE_MEMORY`] in which nothing ran.
     idle_seen: (f64, f64),
@@ -177,19 +186,18 @@ impl Attribution {
             return;
         }
         let idle = self.idle_part(&interval);
-        let mut work =
+        let work =
             Share { energy: minus(all.energy, idle.energy), machine_micros: all.machine_micros - idle.machine_micros };
-        match self.idle_is {
-            Idle::Separate => self.idle += idle,
-            Idle::Share => {
-                work += idle;
-                work += std::mem::take(&mut self.idle);
-            }
-        }
-        let energies = share_energy(work.energy, &weights);
-        let micros = share(work.machine_micros, &weights);
-        for ((item, energy), machine_micros) in items.iter().zip(energies).zip(micros) {
-            *self.accounts.entry(item.owner).or_default().of(item.phase) += Share { energy, machine_micros };
+        self.idle += idle;
+        let idle = match self.idle_is {
+            Idle::Separate => Share::default(),
+            Idle::Share => std::mem::take(&mut self.idle),
+        };
+        for ((item, work), idle) in items.iter().zip(share_out(work, &weights)).zip(share_out(idle, &weights)) {
+            let charge = self.accounts.entry(item.owner).or_default();
+            *charge.work.of(item.phase) += work;
+            *charge.account.of(item.phase) += work;
+            *charge.account.of(item.phase) += idle;
         }
     }
 
@@ -215,12 +223,12 @@ impl Attribution {
     }
 
     /// What `owner` has used so far.
-    pub fn so_far(&self, owner: u64) -> Account {
+    pub fn so_far(&self, owner: u64) -> Charge {
         self.accounts.get(&owner).copied().unwrap_or_default()
     }
 
     /// Closes the account of `owner`.
-    pub fn finish(&mut self, owner: u64) -> Account {
+    pub fn finish(&mut self, owner: u64) -> Charge {
         self.accounts.remove(&owner).unwrap_or_default()
     }
 
@@ -248,6 +256,12 @@ fn minus(whole: Energy, part: Energy) -> Energy {
         low: whole.low.saturating_sub(part.low),
         high: whole.high.saturating_sub(part.high),
     }
+}
+
+/// Shares energy and time in proportion to `weights`.
+fn share_out(all: Share, weights: &[u128]) -> impl Iterator<Item = Share> {
+    let micros = share(all.machine_micros, weights);
+    share_energy(all.energy, weights).zip(micros).map(|(energy, machine_micros)| Share { energy, machine_micros })
 }
 
 /// Shares an amount and both ends of its interval in proportion to `weights`: each adds up exactly, and every share
@@ -322,7 +336,7 @@ mod tests {
         let items =
             [item(1, Phase::Prefill, 0, 1000), item(1, Phase::Decode, 100, 0), item(2, Phase::Decode, 100, 3000)];
         attribution.interval(busy(6.0, 3.0), &items);
-        let [one, two] = [1, 2].map(|owner| attribution.finish(owner));
+        let [one, two] = [1, 2].map(|owner| attribution.finish(owner).account);
         assert_eq!(one.prefill.energy, Energy::exact(Joules::from_f64(1.0)));
         assert_eq!(one.decode.energy, Energy::exact(Joules::from_f64(1.0)));
         assert_eq!(two.total().energy, Energy::exact(Joules::from_f64(4.0)));
@@ -338,7 +352,10 @@ mod tests {
             attribution.interval(busy(12.0, 1.0), &[]);
             attribution.interval(busy(40.0, 1.0), &[item(2, Phase::Load, 1, 0)]);
             let joules = |share: Share| share.energy.joules.as_f64();
-            assert_eq!([joules(attribution.finish(1).total()), joules(attribution.finish(2).load)], [first, second]);
+            let [one, two] = [1, 2].map(|owner| attribution.finish(owner));
+            assert_eq!([joules(one.account.total()), joules(two.account.load)], [first, second]);
+            // What their own work took is the same either way.
+            assert_eq!([joules(one.work.total()), joules(two.work.load)], [40.0, 40.0]);
             assert_eq!(joules(attribution.idle()), left);
             assert_eq!(joules(attribution.measured()), 102.0);
         }
@@ -356,6 +373,6 @@ mod tests {
         attribution.interval(busy(10.0, 1.0), &[]);
         attribution.interval(half(40.0), &[item(1, Phase::Decode, 1, 0)]);
         assert_eq!(attribution.idle().energy.joules, Joules::from_f64(15.0));
-        assert_eq!(attribution.finish(1).decode.energy.joules, Joules::from_f64(35.0));
+        assert_eq!(attribution.finish(1).account.decode.energy.joules, Joules::from_f64(35.0));
     }
 }

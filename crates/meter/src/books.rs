@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::attribution::{Account, Attribution, Balance, Idle, Interval, Item, Share};
+use crate::attribution::{Account, Attribution, Balance, Charge, Idle, Interval, Item, Share};
 use crate::energy::{Energy, Joules, Tier};
 use crate::meter::{Meter, Total};
 
@@ -14,6 +14,8 @@ use crate::meter::{Meter, Total};
 pub struct Closed {
     /// What was used.
     pub account: Account,
+    /// Of that, what its own work took; see [`Charge::work`].
+    pub work: Account,
     /// Doubt of the source at the beginning and the end.
     pub edges: Joules,
     /// How the figures were obtained, at the worst moment.
@@ -133,7 +135,7 @@ impl Books {
     }
 
     /// What `owner` has used so far, as of a moment ago.
-    pub fn so_far(&self, owner: u64) -> Account {
+    pub fn so_far(&self, owner: u64) -> Charge {
         self.attribution.so_far(owner)
     }
 
@@ -147,10 +149,10 @@ impl Books {
             let untold: Duration = self.at_work.iter().map(at_work).sum();
             self.settle_part(total, untold);
         }
-        let account = self.attribution.finish(owner);
+        let Charge { account, work } = self.attribution.finish(owner);
         let opened = self.opened.remove(&owner).unwrap_or(self.last);
         let span = opened.until(&self.last);
-        Closed { account, edges: span.edges, tier: span.tier }
+        Closed { account, work, edges: span.edges, tier: span.tier }
     }
 
     /// What was used while nothing ran, and is on nobody's account.
@@ -284,7 +286,7 @@ mod tests {
             books.begin(2);
             std::thread::sleep(Duration::from_millis(3));
             books.did(2, &item(20, 300));
-            assert_eq!(books.so_far(20), Account::default(), "the other one has not told yet what it did");
+            assert_eq!(books.so_far(20), Charge::default(), "the other one has not told yet what it did");
         }
         books.did(1, &item(10, 1000));
         std::thread::sleep(Duration::from_millis(30));
@@ -419,7 +421,8 @@ mod tests {
             let (mut running, mut at_work): (Vec<(u64, u64)>, Vec<u64>) = (vec![], vec![]);
             let mut receipts = Share::default();
             let mut close = |books: &mut Books, owner| {
-                let Closed { account, .. } = books.finish(owner);
+                let Closed { account, work, .. } = books.finish(owner);
+                assert!(work.total().energy.joules <= account.total().energy.joules);
                 receipts += account.total();
             };
             let step_ends = |books: &mut Books, random: &mut Random, worker, running: &[(u64, u64)]| {

@@ -40,7 +40,7 @@ mod source;
 mod sources;
 mod tariff;
 
-pub use attribution::{Account, Attribution, Balance, Idle, Interval, Item, Phase, Share, Work, share};
+pub use attribution::{Account, Attribution, Balance, Charge, Idle, Interval, Item, Phase, Share, Work, share};
 pub use books::{Books, Closed};
 pub use counter::wraps_after;
 pub use cpu::{CpuTimes, OwnTimes};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::attribution::{Account, Share};
-use crate::energy::{Energy, Joules, Tier};
+use crate::energy::{Joules, Tier};
 use crate::tariff::{Cost, Tariff};
 
 /// A receipt. The names of its fields are promised: they stand in `usage.whit` of an answer.
@@ -86,12 +86,6 @@ impl Receipt {
             decode: part(account.decode, of.decode_seconds, tariff, of.hour),
         }
     }
-
-    /// Its energy, as the guarantee counts it.
-    pub fn energy(&self) -> Energy {
-        let [low, joules, high] = [self.joules_low, self.joules, self.joules_high].map(Joules::from_f64);
-        Energy::within(low, joules, high)
-    }
 }
 
 fn part(share: Share, seconds: f64, tariff: &Tariff, hour: u8) -> Part {
@@ -104,6 +98,7 @@ fn part(share: Share, seconds: f64, tariff: &Tariff, hour: u8) -> Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::energy::Energy;
 
     #[test]
     fn a_receipt_is_the_sum_of_its_parts() {

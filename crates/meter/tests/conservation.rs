@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use whit_meter::{Attribution, Balance, Energy, Idle, Interval, Item, Joules, Phase, Share, Work};
+use whit_meter::{Attribution, Balance, Charge, Energy, Idle, Interval, Item, Joules, Phase, Share, Work};
 
 /// Numbers that look random and are the same every time (SplitMix64).
 struct Random(u64);
@@ -79,14 +79,16 @@ fn ten_thousand_random_interleavings_add_up_to_the_microjoule() {
             attribution.interval(Interval { energy, micros, busy_micros }, &items);
             if !running.is_empty() && random.below(4) == 0 {
                 let gone = running.swap_remove(random.below(running.len() as u64) as usize);
-                let account = attribution.finish(gone);
-                for share in [account.load, account.prefill, account.decode] {
+                let Charge { account, work } = attribution.finish(gone);
+                for share in [account.load, account.prefill, account.decode, work.load, work.prefill, work.decode] {
                     assert!(ordered(share.energy), "{share:?}");
                 }
+                assert!(work.total().energy.joules <= account.total().energy.joules);
+                assert!(idle == Idle::Share || work == account);
                 finished = plus(finished, account.total());
             }
         }
-        let open = running.iter().map(|&owner| attribution.finish(owner).total()).fold(Share::default(), plus);
+        let open = running.iter().map(|&owner| attribution.finish(owner).account.total()).fold(Share::default(), plus);
         let all = plus(plus(finished, open), attribution.idle());
         assert_eq!(all, truth, "round {round}");
         assert_eq!(attribution.measured(), truth, "round {round}");
@@ -123,7 +125,7 @@ fn every_request_gets_what_it_caused() {
             attribution.interval(Interval { energy, micros: 1000, busy_micros: 1000 }, &items);
         }
         for (owner, caused) in truth {
-            let got = attribution.finish(owner).decode.energy.joules.micro();
+            let got = attribution.finish(owner).account.decode.energy.joules.micro();
             // A microjoule of rounding for each step at most.
             assert!(got.abs_diff(caused) <= steps, "{owner}: {got} instead of {caused}");
         }

@@ -9,7 +9,7 @@ use whit_meter::{Circumstances, Receipt, hour_of_day};
 use crate::auth::Key;
 use crate::budget::{Left, Unit, figures};
 use crate::config::KeyLimits;
-use crate::metering::Metering;
+use crate::metering::{Amount, Metering};
 use crate::openai::{ApiError, Budget, Usage};
 use crate::trace::Record;
 
@@ -25,6 +25,8 @@ pub struct Account {
     /// The engine has taken the call.
     is_begun: AtomicBool,
     choices_per_prompt: usize,
+    /// The hour of the day in which it came, at whose prices it is billed.
+    hour: u8,
     record: Mutex<Record>,
 }
 
@@ -76,10 +78,11 @@ impl Account {
         let limits = key.as_ref().map_or_else(KeyLimits::default, |key| key.limits);
         let left = key.as_ref().map_or_else(Left::default, |key| key.left());
         let read = metering.as_ref().and_then(|metering| metering.predict(&record.model, prompt_tokens));
+        let hour = hour_of_day(record.at);
         let predicted = |unit: Unit| -> Option<f64> {
             match unit {
                 Unit::Joules => read.map(|amount| amount.joules),
-                Unit::Dollars => metering.as_ref()?.dollars(read?),
+                Unit::Dollars => metering.as_ref()?.dollars(read?, hour),
             }
         };
         for (unit, allowed) in [(Unit::Joules, limits.joules_per_day), (Unit::Dollars, limits.dollars_per_day)] {
@@ -132,6 +135,7 @@ impl Account {
             key,
             is_begun: AtomicBool::new(false),
             choices_per_prompt,
+            hour,
             record: Mutex::new(record),
         })
     }
@@ -169,7 +173,7 @@ impl Account {
         let Some(metering) = &self.metering else { return false };
         let used = metering.so_far(self.id);
         let is_over = |used: Option<f64>, most: Option<f64>| used.zip(most).is_some_and(|(used, most)| used >= most);
-        is_over(Some(used.joules), self.joules) || is_over(metering.dollars(used), self.dollars)
+        is_over(Some(used.joules), self.joules) || is_over(metering.dollars(used, self.hour), self.dollars)
     }
 
     /// All has been said: what it took, with its receipt.
@@ -189,7 +193,7 @@ impl Account {
 
     fn settle(&self, metering: &Metering, record: &Record) -> Receipt {
         let usage = &record.usage;
-        let hour = hour_of_day(record.at);
+        let hour = self.hour;
         let closed = metering.close(self.id, &record.model, hour);
         let sum = |of: fn(&Round) -> Duration| record.rounds.iter().map(of).sum::<Duration>().as_secs_f64();
         let of = Circumstances {
@@ -205,11 +209,12 @@ impl Account {
         // What broke off has read a part of its prompt, and says nothing of what answers cost.
         if record.is_complete {
             let read = usage.prompt_tokens - usage.prompt_tokens_details.cached_tokens;
-            metering.learn(&record.model, closed.account.prefill, read);
-            metering.observe(receipt.energy(), usage.completion_tokens, receipt.tier);
+            metering.learn(&record.model, &closed, read, usage.completion_tokens);
         }
         if let Some(key) = &self.key {
-            key.spend(receipt.joules, receipt.dollars.unwrap_or(0.0));
+            // Without the wait for it, where `idle = "share"` lets it pay for that.
+            let work = Amount::of(closed.work.total());
+            key.spend(work.joules, metering.dollars(work, hour).unwrap_or(0.0));
         }
         receipt
     }

@@ -29,6 +29,7 @@ mod metrics;
 mod models;
 pub mod openai;
 mod openapi;
+mod prediction;
 mod prompt;
 mod run;
 mod serve;

@@ -11,13 +11,14 @@ use std::time::{Instant, SystemTime};
 
 use whit_engine::SequenceWork;
 use whit_meter::{
-    Account as Used, Balance, Books, Choice, Closed, Cost, Energy, Guarantee, Idle, Item, Joules, Machine, Meter,
-    Phase, Promise, Roots, Share, Status, Tariff, Tier, Transition, Verdict, Work, hour_of_day, open,
+    Account as Used, Balance, Books, Choice, Closed, Cost, Guarantee, Idle, Item, Joules, Machine, Meter, Phase,
+    Promise, Roots, Share, Status, Tariff, Tier, Transition, Verdict, Work, hour_of_day, open,
 };
 
 use crate::ServerError;
 use crate::config::{Config, MeterSource};
 use crate::metrics::Metrics;
+use crate::prediction::Reading;
 
 /// The meter of a server, and all that hangs on it.
 pub struct Metering {
@@ -29,7 +30,7 @@ pub struct Metering {
     tariff: Tariff,
     guarantee: Option<Mutex<Guarantee>>,
     /// By model: what it took of late to read a token of a prompt.
-    reading: Mutex<HashMap<String, Amount>>,
+    reading: Mutex<HashMap<String, Reading>>,
     metrics: Arc<Metrics>,
     /// Names hands and accounts.
     next: AtomicU64,
@@ -45,11 +46,13 @@ pub struct Amount {
 }
 
 impl Amount {
-    fn of(share: Share) -> Amount {
+    /// Of what the books say.
+    pub fn of(share: Share) -> Amount {
         Amount { joules: share.energy.joules.as_f64(), seconds: share.machine_micros as f64 * 1e-6 }
     }
 
-    fn times(self, factor: f64) -> Amount {
+    /// So many times as much.
+    pub fn times(self, factor: f64) -> Amount {
         Amount { joules: self.joules * factor, seconds: self.seconds * factor }
     }
 }
@@ -139,20 +142,20 @@ impl Metering {
         Loading { account: self.name(), hand, model: model.to_owned(), done: 0 }
     }
 
-    /// What an account has used so far, as of a moment ago.
+    /// What the work of an account has used so far, as of a moment ago.
     pub fn so_far(&self, account: u64) -> Amount {
-        Amount::of(lock(&self.books).so_far(account).total())
+        Amount::of(lock(&self.books).so_far(account).work.total())
     }
 
-    /// What an amount costs in dollars, now; `None` if nothing has a price.
-    pub fn dollars(&self, amount: Amount) -> Option<f64> {
+    /// What an amount costs in dollars in an hour of the day, 0 to 23; `None` if nothing has a price.
+    pub fn dollars(&self, amount: Amount, hour: u8) -> Option<f64> {
         let joules = Joules::from_f64(amount.joules);
-        self.tariff.cost(joules, amount.seconds, this_hour()).dollars
+        self.tariff.cost(joules, amount.seconds, hour).dollars
     }
 
     /// What it takes to read so many tokens of a prompt, as it was of late; `None` if that is not known.
     pub fn predict(&self, model: &str, prompt_tokens: usize) -> Option<Amount> {
-        lock(&self.reading).get(model).map(|token| token.times(prompt_tokens as f64))
+        lock(&self.reading).get(model).and_then(|reading| reading.predict(prompt_tokens, Instant::now()))
     }
 
     /// Closes an account of `model`, and counts it at the prices of an hour of the day, 0 to 23.
@@ -168,23 +171,15 @@ impl Metering {
         closed
     }
 
-    /// Learns what it takes to read a prompt's token, from so many that were read.
-    pub fn learn(&self, model: &str, prefill: Share, tokens: usize) {
-        if tokens > 0 {
-            let new = Amount::of(prefill).times(1.0 / tokens as f64);
-            let mut reading = lock(&self.reading);
-            let token = reading.entry(model.to_owned()).or_insert(new);
-            *token = Amount {
-                joules: token.joules * 0.875 + new.joules * 0.125,
-                seconds: token.seconds * 0.875 + new.seconds * 0.125,
-            };
-        }
-    }
-
-    /// Holds a call to what was promised, if something was: it has made so many tokens with so much energy.
-    pub fn observe(&self, energy: Energy, tokens: usize, tier: Tier) {
+    /// Learns from a call what it takes to read a prompt, and holds it to what was promised, if something was: it has read and made so many
+    /// tokens. Time in which nothing ran is not its doing, whoever pays for it.
+    pub fn learn(&self, model: &str, closed: &Closed, read: usize, made: usize) {
+        let now = Instant::now();
+        let taken = Amount::of(closed.work.prefill);
+        lock(&self.reading).entry(model.to_owned()).or_insert_with(|| Reading::new(now)).learn(taken, read, now);
         if let Some(guarantee) = &self.guarantee {
-            let change = lock(guarantee).observe(Instant::now(), energy, tokens as u64, tier);
+            let energy = closed.work.total().energy.widened(closed.edges);
+            let change = lock(guarantee).observe(now, energy, made as u64, closed.tier);
             self.tell(change);
         }
     }

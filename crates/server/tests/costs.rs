@@ -276,7 +276,8 @@ async fn an_answer_ends_where_its_budget_does() {
     let file: File = toml::from_str(text).expect("a configuration");
     let server = Server::start(plug.config(Config { tariff: file.tariff, ..pocket() })).await;
     let drawing = plug.start(2000.0);
-    let whole = server.chat("Tell me a poem.", endless(json!({}))).await.ok();
+    let poem = long_prompt("Tell me a poem.");
+    let whole = server.chat(&poem, endless(json!({}))).await.ok();
     assert!(reasons(&whole).iter().all(|reason| *reason == "length"));
     let number = |answer: &Value, name: &str| answer["usage"]["whit"][name].as_f64().expect("a number");
     let (joules, dollars) = (number(&whole, "joules"), number(&whole, "dollars"));
@@ -284,7 +285,7 @@ async fn an_answer_ends_where_its_budget_does() {
         (json!({"max_joules": joules / 4.0}), "joules", joules),
         (json!({"max_dollars": dollars / 4.0}), "dollars", dollars),
     ] {
-        let cut = server.chat("Tell me a poem.", endless(json!({"whit": budget}))).await.ok();
+        let cut = server.chat(&poem, endless(json!({"whit": budget}))).await.ok();
         assert!(reasons(&cut).contains(&"budget"), "{cut}");
         let spent = number(&cut, name);
         assert!(spent >= all / 4.0 && spent < all, "{spent} of {all} {name}");
@@ -305,6 +306,65 @@ async fn an_answer_ends_where_its_budget_does() {
     refused(json!({"max_dollars": 1e-12}), "whit.max_dollars").await;
     let sentence = refused(json!({"max_bytes": 8191}), "whit.max_bytes").await;
     assert!(sentence.contains("8192 bytes") && sentence.contains("8191"), "{sentence}");
+    drop(drawing);
+}
+
+/// A prompt of some hundred tokens.
+fn long_prompt(beginning: &str) -> String {
+    format!("{beginning} {}", "What is whit? ".repeat(20))
+}
+
+#[tokio::test]
+async fn what_repeats_take_says_nothing_of_a_new_prompt() {
+    let plug = Plug::new();
+    let server = Server::start(plug.config(pocket())).await;
+    let drawing = plug.start(500.0);
+    let asked = async |beginning: &str, fields: Value| {
+        let reply = server.chat(&long_prompt(beginning), fields).await;
+        (reply.status, reply.json())
+    };
+    let number = |answer: &Value, path: &str| answer.pointer(path).and_then(Value::as_f64).expect("a number");
+    let mut joules = 0.0;
+    for beginning in ["One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"] {
+        let (_, answer) = asked(beginning, json!({"max_tokens": 1})).await;
+        assert!(number(&answer, "/usage/prompt_tokens") > 100.0, "{answer}");
+        joules += number(&answer, "/usage/whit/prefill/joules") / 8.0;
+    }
+    for _ in 0..30 {
+        let (_, answer) = asked("One", json!({"max_tokens": 1})).await;
+        assert!(number(&answer, "/usage/prompt_tokens_details/cached_tokens") > 64.0, "{answer}");
+    }
+    let budget = json!({"max_tokens": 1, "whit": {"max_joules": 5.0 * joules}});
+    let (status, answer) = asked("Nine", budget).await;
+    assert_eq!(status, 200, "{answer}");
+    drop(drawing);
+}
+
+#[tokio::test]
+async fn who_pays_for_the_wait_has_not_used_it() {
+    let plug = Plug::new();
+    let file: File = toml::from_str("[guarantee]\njoules_per_token = 10\n[meter]\nidle = \"share\"\n").expect("valid");
+    let key = ApiKey { name: Some("alice".into()), key: "key-of-alice".into() };
+    let limits = KeyLimits { joules_per_day: Some(300.0), ..KeyLimits::default() };
+    let key_limits = [("alice".to_owned(), limits)].into();
+    let config = Config { api_keys: vec![key], key_limits, guarantee: file.guarantee, meter: file.meter, ..pocket() };
+    let server = Server::start(plug.config(config)).await;
+    let drawing = plug.start(1000.0);
+    for call in 0..4 {
+        // 300 J are drawn before somebody asks, and much less by the answer.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let request = Request::post("/v1/chat/completions").header("authorization", "Bearer key-of-alice");
+        let fields = json!({"max_tokens": 8, "ignore_eos": true, "whit": {"max_joules": 150}});
+        let body = Body::from(chat(&long_prompt("Once more."), fields).to_string());
+        let reply = server.send(request.header("content-type", "application/json").body(body).expect("valid")).await;
+        let answer = reply.ok();
+        assert_eq!(reasons(&answer), ["length"], "{call}: {answer}");
+        let joules = answer["usage"]["whit"]["joules"].as_f64().expect("a number");
+        assert!(joules > 200.0, "{call}: {answer}");
+    }
+    let request = Request::get("/v1/guarantee").header("authorization", "Bearer key-of-alice");
+    let status = server.send(request.body(Body::empty()).expect("valid")).await.ok();
+    assert_eq!((&status["requests"], &status["over"]), (&json!(4), &json!(0)), "{status}");
     drop(drawing);
 }
 
