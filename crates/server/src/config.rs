@@ -341,6 +341,11 @@ impl Config {
             let message = "[ledger] says what is kept and not where: give it a path, here or with --ledger";
             return Err(ServerError::Config(message.into()));
         }
+        if self.ledger.record != Record::Full && !self.ledger.redact.is_empty() {
+            let message =
+                "[ledger] redact blots out of texts, and none are kept: leave it out, or say record = \"full\"";
+            return Err(ServerError::Config(message.into()));
+        }
         self.ledger.options().map(drop)
     }
 
@@ -664,7 +669,9 @@ mod tests {
         }
         for (text, words) in [
             ("[ledger]\nrecord = \"hash\"", "[ledger] says what is kept and not where"),
-            ("[ledger]\npath = \"l\"\nredact = ['(a']", "[ledger] redact: '(a' is not a pattern"),
+            ("[ledger]\npath = \"l\"\nrecord = \"full\"\nredact = ['(a']", "[ledger] redact: '(a' is not a pattern"),
+            ("[ledger]\npath = \"l\"\nredact = ['a']", "[ledger] redact blots out of texts, and none are kept"),
+            ("[ledger]\npath = \"l\"\nrecord = \"hash\"\nredact = ['a']", "[ledger] redact blots out of texts"),
         ] {
             let sentence = config(text).check().unwrap_err().to_string();
             assert!(sentence.contains(words), "{sentence:?} has no {words:?}");
