@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::binomial;
 use crate::energy::{Energy, Tier};
+use crate::tariff::rounded;
 
 /// Requests leave the window in so many steps, so that its memory is bounded.
 const SLICES: u32 = 60;
@@ -97,10 +98,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// As it is written: `not yet known`, `held`, `modelled`, `breached`.
+    /// As programs read it: `not_yet_known`, `held`, `modelled`, `breached`.
     pub fn name(self) -> &'static str {
         match self {
-            Verdict::NotYetKnown => "not yet known",
+            Verdict::NotYetKnown => "not_yet_known",
             Verdict::Held => "held",
             Verdict::Modelled => "modelled",
             Verdict::Breached => "breached",
@@ -219,8 +220,12 @@ impl Guarantee {
             requests: counted.requests,
             over: counted.over_at_worst,
             modelled: counted.modelled,
-            over_share_at_most: binomial::upper_bound(counted.over_at_worst, counted.requests, self.promise.confidence),
-            over_share_allowed: 1.0 - self.promise.share,
+            over_share_at_most: rounded(binomial::upper_bound(
+                counted.over_at_worst,
+                counted.requests,
+                self.promise.confidence,
+            )),
+            over_share_allowed: rounded(1.0 - self.promise.share),
         }
     }
 
@@ -335,6 +340,15 @@ mod tests {
         assert_eq!((status.verdict, status.modelled), (Verdict::Modelled, 1));
         assert_eq!(guarantee.observe(at, energy, 0, Tier::Counter), None);
         assert_eq!(guarantee.status().requests, 1001);
+    }
+
+    #[test]
+    fn a_status_is_written_one_way() {
+        let status = Guarantee::new(promise(0.95, 0.95)).status();
+        assert_eq!(status.over_share_allowed, 0.05);
+        for verdict in [Verdict::NotYetKnown, Verdict::Held, Verdict::Modelled, Verdict::Breached] {
+            assert_eq!(serde_json::to_value(verdict).unwrap(), verdict.name());
+        }
     }
 
     #[test]

@@ -50,4 +50,4 @@ pub use meter::{Measured, Meter, SAMPLE_INTERVAL, Total};
 pub use probe::{Probed, probe};
 pub use receipt::{Circumstances, Part, Receipt};
 pub use source::{Choice, Covers, Found, Roots, Source, SourceError, Unavailable, best, discover, open};
-pub use tariff::{Cost, Hourly, Machine, Tariff, Upstream, hour_of_day};
+pub use tariff::{Cost, Hourly, Machine, Tariff, Upstream, checked_pue, hour_of_day, rounded};

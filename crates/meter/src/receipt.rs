@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::attribution::{Account, Share};
 use crate::energy::{Joules, Tier};
-use crate::tariff::{Cost, Tariff};
+use crate::tariff::{Cost, Tariff, rounded};
 
 /// A receipt. The names of its fields are promised: they stand in `usage.whit` of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -92,6 +92,7 @@ fn part(share: Share, seconds: f64, tariff: &Tariff, hour: u8) -> Part {
     let Cost { dollars, grams_co2e } = tariff.cost(share.energy.joules, share.machine_micros as f64 * 1e-6, hour);
     let [joules_low, joules, joules_high] =
         [share.energy.low, share.energy.joules, share.energy.high].map(|joules| joules.as_f64());
+    let [dollars, grams_co2e] = [dollars, grams_co2e].map(|amount| amount.map(rounded));
     Part { joules, joules_low, joules_high, dollars, grams_co2e, seconds }
 }
 
@@ -126,6 +127,9 @@ mod tests {
         assert_eq!((receipt.joules, receipt.joules_low, receipt.joules_high), (7.0, 4.5, 10.0));
         let close = |a: Option<f64>, b: f64| (a.expect("known") - b).abs() < 1e-12;
         assert!(close(receipt.dollars, 0.001) && close(receipt.grams_co2e, 7.0 / 3.6e6 * 360.0));
+        // 0.0001 and 0.00025000000000000006 are worked out of the latter.
+        let told = [receipt.grams_co2e, receipt.prefill.dollars, receipt.decode.grams_co2e].map(|told| told.unwrap());
+        assert!(told.iter().all(|told| told.to_string().len() <= 12), "{told:?}");
         assert!(close(receipt.prefill.dollars, 0.00025) && close(receipt.decode.dollars, 0.00075));
         let json = serde_json::to_value(receipt).unwrap();
         let keys: Vec<&String> = json.as_object().unwrap().keys().collect();

@@ -151,6 +151,12 @@ impl Machine {
     }
 }
 
+/// A figure that was worked out, with as many digits as it can have: nine that count. What stands in receipts and reports is rounded so;
+/// what is added up or compared is not.
+pub fn rounded(figure: f64) -> f64 {
+    format!("{figure:.8e}").parse().unwrap_or(figure)
+}
+
 /// The hour of the day at `time`, 0 to 23, where this machine is.
 pub fn hour_of_day(time: SystemTime) -> u8 {
     let time = jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
@@ -215,6 +221,19 @@ fn above_zero(key: &str, value: f64) -> Result<f64, String> {
     if value.is_finite() && value > 0.0 { Ok(value) } else { Err(format!("{key} = {value}: it must be above 0")) }
 }
 
+/// A power usage effectiveness that can be.
+///
+/// # Errors
+/// A sentence that begins with `name` and the value.
+pub fn checked_pue(name: &str, pue: f64) -> Result<f64, String> {
+    match (1.0..=10.0).contains(&pue) {
+        true => Ok(pue),
+        false => {
+            Err(format!("{name} = {pue}: it is the energy of the building over that of its machines, from 1 to 10"))
+        }
+    }
+}
+
 impl TryFrom<Table> for Tariff {
     type Error = String;
 
@@ -237,10 +256,7 @@ impl TryFrom<Table> for Tariff {
             }
             (None, None) => None,
         };
-        let pue = table.pue.unwrap_or(1.0);
-        if !(1.0..=10.0).contains(&pue) {
-            return Err(format!("pue = {pue}: it is the energy of the building over that of its machines, 1 or above"));
-        }
+        let pue = checked_pue("pue", table.pue.unwrap_or(1.0))?;
         for (name, prices) in &table.upstream {
             let all = [
                 ("prompt", Some(prices.prompt_dollars_per_mtoken)),
@@ -276,6 +292,20 @@ mod tests {
 
     fn dollars_per_mtoken(tariff: &Tariff, joules: f64, seconds: f64) -> f64 {
         tariff.cost(Joules::from_f64(joules * 1e6), seconds * 1e6, 12).dollars.expect("a price")
+    }
+
+    #[test]
+    fn what_is_told_has_nine_digits() {
+        for (figure, told) in [
+            (0.000030371967518791034, "0.0000303719675"),
+            (1.0 - 0.95, "0.05"),
+            (12.314751000000001, "12.314751"),
+            (0.0, "0"),
+            (-1234567890.12, "-1234567890"),
+        ] {
+            assert_eq!(rounded(figure).to_string(), told);
+        }
+        assert!(rounded(f64::NAN).is_nan() && rounded(f64::INFINITY).is_infinite());
     }
 
     #[test]

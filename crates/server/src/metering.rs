@@ -231,7 +231,8 @@ impl Metering {
         self.metrics.verdict(status.verdict);
         let (from, to) = (from.name(), status.verdict.name());
         let Status { requests, over, modelled, .. } = status;
-        tracing::info!(from, to, requests, over, modelled, "the guarantee on joules a token is {to}");
+        let said = to.replace('_', " ");
+        tracing::info!(from, to, requests, over, modelled, "the guarantee on joules a token is {said}");
     }
 }
 

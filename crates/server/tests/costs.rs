@@ -216,7 +216,7 @@ async fn every_answer_has_a_receipt() {
     assert_eq!(receipt["bytes_peak"], 2 * 32 * 256);
     let number = |name: &str| receipt[name].as_f64().expect("a number");
     let (joules, dollars) = (number("joules"), number("dollars"));
-    assert!((dollars - joules / 3.6e6 * 0.36).abs() <= 1e-9 * dollars, "{receipt}");
+    assert!((dollars - joules / 3.6e6 * 0.36).abs() <= 1e-8 * dollars, "{receipt}");
     assert!(number("joules_low") <= joules && joules <= number("joules_high"));
     let parts = ["prefill", "decode"].map(|part| receipt[part]["joules"].as_f64().expect("a number"));
     assert!((parts[0] + parts[1] - joules).abs() < 1e-9, "{receipt}");
@@ -413,7 +413,7 @@ async fn a_promise_is_watched() {
     let stands = async |verdict: &str, requests: u64| {
         let status = server.get("/v1/guarantee").await.ok();
         assert_eq!((&status["verdict"], &status["requests"]), (&json!(verdict), &json!(requests)), "{status}");
-        let line = format!("whit_guarantee{{verdict=\"{}\"}} 1", verdict.replace('_', " "));
+        let line = format!("whit_guarantee{{verdict=\"{}\"}} 1", verdict);
         let text = server.get("/metrics").await.text();
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         status

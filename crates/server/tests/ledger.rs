@@ -56,7 +56,7 @@ fn by_id(rows: Vec<Value>) -> BTreeMap<String, Value> {
 }
 
 fn close(a: f64, b: f64) -> bool {
-    (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
+    (a - b).abs() <= 1e-8 * a.abs().max(b.abs())
 }
 
 /// What a row must have of an answer's usage.
