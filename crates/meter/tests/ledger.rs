@@ -282,7 +282,7 @@ fn sums_by_model_key_day_and_hour() {
     let expected = Sums {
         requests: 3,
         errors: 1,
-        error_share: 1.0 / 3.0,
+        error_share: 0.333333333,
         prompt_tokens: 300,
         cached_tokens: 192,
         output_tokens: 45,
@@ -300,6 +300,35 @@ fn sums_by_model_key_day_and_hour() {
     assert_eq!(report.groups[1].sums, expected);
     let total = &report.total;
     assert_eq!((total.requests, total.joules, total.joules_per_token), (4, Some(30.0), Some(0.5)));
+}
+
+#[test]
+fn many_short_requests_come_to_a_narrower_interval_than_each() {
+    let (_folder, path) = in_a_folder();
+    let ledger = open(&path, Options::default());
+    // 300 of 0.03 J, each between 0.02 and 0.05 by its phases, with 0.3 J of doubt at its ends.
+    let part = Part { joules: 0.015, joules_low: 0.01, joules_high: 0.025, ..Part::default() };
+    let call = Receipt {
+        joules: 0.03,
+        joules_low: 0.0,
+        joules_high: 0.35,
+        dollars: Some(0.1),
+        prefill: part,
+        decode: part,
+        ..entry("").receipt.unwrap()
+    };
+    let sums = |calls: u32| {
+        (0..calls).for_each(|id| ledger.record(Entry { receipt: Some(call), ..entry(&id.to_string()) }));
+        ledger.flush();
+        report(&path, By::Model, None).unwrap().total
+    };
+    // Of one it is that of its receipt.
+    let one = sums(1);
+    assert_eq!((one.joules_low, one.joules_high), (Some(0.0), Some(0.35)));
+    let all = sums(299);
+    // 300 x 0.02 - sqrt(300) x 0.3, and 300 x 0.05 + sqrt(300) x 0.3; nothing has more digits than it can have.
+    assert_eq!((all.joules_low, all.joules, all.joules_high), (Some(0.803848), Some(9.0), Some(20.196152)));
+    assert_eq!((all.dollars, all.joules_per_token), (Some(30.0), Some(0.0015)));
 }
 
 #[test]

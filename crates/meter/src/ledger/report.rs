@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::file::{because, open_to_read};
 use super::{LedgerError, millis};
-use crate::energy::Tier;
+use crate::energy::{Joules, Tier};
+use crate::tariff::rounded;
 
 /// What requests are summed up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,8 @@ pub struct Sums {
     pub metered: u64,
     /// Energy.
     pub joules: Option<f64>,
-    /// It was not less.
+    /// It was not less. The intervals of prefill and decode are added up, for what one of them lacks another may have; the doubts at the ends
+    /// of the requests have nothing to do with each other, and come to the root of the sum of their squares.
     pub joules_low: Option<f64>,
     /// It was not more.
     pub joules_high: Option<f64>,
@@ -128,10 +130,13 @@ fn sum_up(connection: &Connection, name: &str, since: i64) -> rusqlite::Result<V
     let mut statement = connection.prepare(&format!(
         "SELECT {name} AS name, count(*), count(error), \
          sum(prompt_tokens), sum(cached_tokens), sum(output_tokens), \
-         count(joules), sum(joules), sum(joules_low), sum(joules_high), \
+         count(joules), sum(joules), sum(prefill_joules_low + decode_joules_low), \
+         sum(prefill_joules_high + decode_joules_high), \
          max(CASE tier WHEN 'wall' THEN 0 WHEN 'counter' THEN 1 WHEN 'modelled' THEN 2 END), \
          sum(output_tokens) FILTER (WHERE joules IS NOT NULL), \
-         count(dollars), sum(dollars), sum(grams_co2e) \
+         count(dollars), sum(dollars), sum(grams_co2e), \
+         sum((joules_high - prefill_joules_high - decode_joules_high) * \
+         (joules_high - prefill_joules_high - decode_joules_high)) \
          FROM requests WHERE time_ms >= ? GROUP BY name ORDER BY name"
     ))?;
     statement.query_map(params![since], group)?.collect()
@@ -141,29 +146,36 @@ fn sum_up(connection: &Connection, name: &str, since: i64) -> rusqlite::Result<V
 fn group(row: &Row) -> rusqlite::Result<Group> {
     let count = |column: usize| row.get::<_, i64>(column).map(|count| count as u64);
     let (requests, errors) = (count(1)?, count(2)?);
-    let joules: Option<f64> = row.get(7)?;
+    // Sums of microjoules, added up as floats.
+    let amount = |joules: f64| Joules::from_f64(joules).as_f64();
+    let figure = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<f64>>(column)?.map(rounded));
+    let joules: Option<f64> = row.get::<_, Option<f64>>(7)?.map(amount);
+    let ends = row.get::<_, Option<f64>>(15)?.unwrap_or_default().sqrt();
     let tokens: Option<i64> = row.get(11)?;
     let sums = Sums {
         requests,
         errors,
-        error_share: errors as f64 / requests as f64,
+        error_share: rounded(errors as f64 / requests as f64),
         prompt_tokens: count(3)?,
         cached_tokens: count(4)?,
         output_tokens: count(5)?,
         metered: count(6)?,
         joules,
-        joules_low: row.get(8)?,
-        joules_high: row.get(9)?,
+        joules_low: row.get::<_, Option<f64>>(8)?.map(|low| amount(low - ends)),
+        joules_high: row.get::<_, Option<f64>>(9)?.map(|high| amount(high + ends)),
         tier: match row.get(10)? {
             Some(0) => Some(Tier::Wall),
             Some(1) => Some(Tier::Counter),
             Some(_) => Some(Tier::Modelled),
             None => None,
         },
-        joules_per_token: joules.zip(tokens).filter(|(_, tokens)| *tokens > 0).map(|(j, tokens)| j / tokens as f64),
+        joules_per_token: joules
+            .zip(tokens)
+            .filter(|(_, tokens)| *tokens > 0)
+            .map(|(joules, tokens)| rounded(joules / tokens as f64)),
         priced: count(12)?,
-        dollars: row.get(13)?,
-        grams_co2e: row.get(14)?,
+        dollars: figure(13)?,
+        grams_co2e: figure(14)?,
     };
     Ok(Group { name: row.get(0)?, sums })
 }
