@@ -129,8 +129,12 @@ fn counters_that_move_are_chosen_and_read_right() {
 #[test]
 fn counters_that_may_not_be_read_come_with_the_mend() {
     let machine = Machine::with_powercap();
-    for zone in ["intel-rapl:0", "intel-rapl:0:0"] {
-        let path = machine.path(&format!("sys/class/powercap/{zone}/energy_uj"));
+    machine.write("sys/class/hwmon/hwmon0/name", "power_meter");
+    machine.write("sys/class/hwmon/hwmon0/power1_average", "250000000");
+    let private =
+        ["powercap/intel-rapl:0/energy_uj", "powercap/intel-rapl:0:0/energy_uj", "hwmon/hwmon0/power1_average"];
+    let private = private.map(|name| machine.path(&format!("sys/class/{name}")));
+    for path in &private {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o400)).expect("set");
     }
     std::fs::set_permissions(machine.folder.path(), std::fs::Permissions::from_mode(0o755)).expect("set");
@@ -141,8 +145,7 @@ fn counters_that_may_not_be_read_come_with_the_mend() {
     if std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) {
         command.uid(65534).gid(65534);
     } else {
-        for zone in ["intel-rapl:0", "intel-rapl:0:0"] {
-            let path = machine.path(&format!("sys/class/powercap/{zone}/energy_uj"));
+        for path in &private {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o000)).expect("set");
         }
     }
@@ -154,10 +157,12 @@ fn counters_that_may_not_be_read_come_with_the_mend() {
         .output()
         .expect("it runs");
     let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-    let powercap = source(&json, "powercap");
-    let [why, mend] = ["why", "mend"].map(|key| powercap[key].as_str().unwrap_or_default().to_owned());
-    assert!(why.contains("intel-rapl:0/energy_uj may not be read (mode 0"), "{powercap:#}");
-    assert!(mend.contains("chmod a+r") || mend.contains("start the container"), "{powercap:#}");
+    for (name, file) in [("powercap", "intel-rapl:0/energy_uj"), ("hwmon", "hwmon0/power1_average")] {
+        let source = source(&json, name);
+        let [why, mend] = ["why", "mend"].map(|key| source[key].as_str().unwrap_or_default().to_owned());
+        assert!(why.contains(&format!("{file} may not be read (mode 0")), "{source:#}");
+        assert!(mend.contains("chmod a+r") || mend.contains("start the container"), "{source:#}");
+    }
 }
 
 #[test]
@@ -237,6 +242,16 @@ fn what_cannot_be_meant_is_refused() {
         assert!(outcome.stderr.contains(words), "{outcome:#?}");
     }
     machine.whit(["--for", "1s", "--price=-1"]).refused(2, &["--price -1"]);
+    machine.whit(["--for", "1s", "--pue", "100"]).refused(2, &["--pue = 100", "from 1 to 10"]);
+    machine.whit(["sleep", "1"]).refused(2, &["'sleep' is no option", "whit meter -- sleep 1"]);
+    // A source that was named and is not to be had is an error, with a time or without; the list says what there is instead.
+    for (source, words) in [("powercap", "modprobe"), ("file:/nowhere", "watts 41.5")] {
+        for json in [&[][..], &["--json"]] {
+            let outcome = machine.whit(["--source", source].into_iter().chain(json.iter().copied())).run();
+            assert_eq!(outcome.code, Some(2), "{outcome:#?}");
+            assert!(outcome.stderr.contains(words) && outcome.stdout.contains("battery"), "{outcome:#?}");
+        }
+    }
     machine.whit(["--for", "1s"]).refused(2, &["nothing on this machine says", "file:PATH"]);
     machine.whit(["--for", "1s", "--source", "powercap"]).refused(2, &["class/powercap", "modprobe"]);
     machine.whit(["--for", "1s", "--source", "file:/nowhere"]).refused(2, &["/nowhere", "watts 41.5"]);

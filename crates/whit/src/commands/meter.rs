@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use whit_meter::{
     Choice, Cost, Covers, CpuTimes, Found, Hourly, Measured, Meter, OwnTimes, Probed, Roots, Tariff, Tier, best,
-    discover, hour_of_day, open, parse_duration, probe,
+    checked_pue, discover, hour_of_day, open, parse_duration, probe, rounded,
 };
 
 use crate::failure::{Ended, bad_input};
@@ -67,6 +67,9 @@ pub struct MeterArgs {
     /// Print one JSON object instead
     #[arg(long)]
     json: bool,
+    /// A command without the two dashes before it, for which there is a sentence
+    #[arg(hide = true)]
+    undashed: Vec<OsString>,
     /// The command to run and measure, with its arguments
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -74,6 +77,13 @@ pub struct MeterArgs {
 
 /// `whit meter`.
 pub fn run(args: &MeterArgs) -> anyhow::Result<()> {
+    if let Some(first) = args.undashed.first() {
+        let all = args.undashed.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        let first = first.display();
+        return Err(bad_input(format!(
+            "'{first}' is no option; a command comes after two dashes: whit meter -- {all}"
+        )));
+    }
     let tariff = tariff(args)?;
     if args.time.is_none() && args.command.is_empty() {
         return list(args);
@@ -119,7 +129,7 @@ fn tariff(args: &MeterArgs) -> anyhow::Result<Tariff> {
         tariff.grid = Some(Hourly::Constant(at_least("grid", grid, 0.0)?));
     }
     if let Some(pue) = args.pue {
-        tariff.pue = at_least("pue", pue, 1.0)?;
+        tariff.pue = checked_pue("--pue", pue).map_err(bad_input)?;
     }
     Ok(tariff)
 }
@@ -274,14 +284,14 @@ impl<'m> Bill<'m> {
             joules_high: high,
             tier: parts.iter().map(|part| part.tier).max().unwrap_or(Tier::Modelled),
             seconds,
-            watts: if seconds > 0.0 { joules / seconds } else { 0.0 },
-            dollars: self.cost.dollars,
-            grams_co2e: self.cost.grams_co2e,
+            watts: if seconds > 0.0 { rounded(joules / seconds) } else { 0.0 },
+            dollars: self.cost.dollars.map(rounded),
+            grams_co2e: self.cost.grams_co2e.map(rounded),
             processor_seconds: exit_code.and(own),
             processor_share: exit_code
                 .and(own.zip(load))
                 .filter(|(_, all)| *all > 0.0)
-                .map(|(own, all)| (own / all).min(1.0)),
+                .map(|(own, all)| rounded((own / all).min(1.0))),
             sources: parts,
             remarks: self.meters.iter().flat_map(Meter::remarks).collect(),
             exit_code,
@@ -470,17 +480,37 @@ fn list(args: &MeterArgs) -> anyhow::Result<()> {
     };
     let seen: Vec<Seen> =
         found.into_iter().enumerate().map(|(place, found)| Seen::of(found, Some(place) == chosen)).collect();
+    let missing = missing(&args.source, &seen);
     if args.json {
         let chosen = seen.iter().find(|seen| seen.chosen).map(|seen| seen.source);
         let mut out = std::io::stdout().lock();
         serde_json::to_writer_pretty(&mut out, &ListJson { chosen, sources: seen })?;
-        return Ok(writeln!(out)?);
-    }
-    let mut out = anstream::stdout().lock();
-    for source in &seen {
-        for (row, line) in source.lines().iter().enumerate() {
-            writeln!(out, "{:<10} {line}", if row == 0 { source.source } else { "" })?;
+        writeln!(out)?;
+    } else {
+        let mut out = anstream::stdout().lock();
+        for source in &seen {
+            for (row, line) in source.lines().iter().enumerate() {
+                writeln!(out, "{:<10} {line}", if row == 0 { source.source } else { "" })?;
+            }
         }
     }
-    Ok(())
+    missing.map_or(Ok(()), |why| Err(bad_input(why)))
+}
+
+/// Why the source that was named is not to be had, if it is not.
+fn missing(choice: &Choice, seen: &[Seen]) -> Option<String> {
+    let name = match choice {
+        Choice::Auto => return None,
+        Choice::Named(name) => name,
+        Choice::File(_) => "file",
+        Choice::Command(_) => "command",
+    };
+    let seen = seen.iter().find(|seen| seen.source == name);
+    if seen.is_some_and(|seen| seen.chosen) {
+        return None;
+    }
+    let why = seen.and_then(|seen| seen.why.clone());
+    let why = why.unwrap_or_else(|| format!("there is no power source called {name} on this system"));
+    let mend = seen.and_then(|seen| seen.mend.as_ref()).map(|mend| format!("; {mend}")).unwrap_or_default();
+    Some(format!("{why}{mend}"))
 }
