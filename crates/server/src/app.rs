@@ -61,14 +61,17 @@ impl App {
         config.check()?;
         let metrics = Arc::new(Metrics::default());
         let metering = Metering::open(config, metrics.clone())?;
+        let ledger = ledger::open(config)?;
+        let keys = Keys::new(&config.api_keys, &config.key_limits);
+        keys.remember(&ledger::spent_in_a_day(config)?);
         Ok(Arc::new(App {
             fleet: Arc::new(Fleet::new(config, loader, metrics.clone(), metering.clone())),
             limits: config.limits.clone(),
             metrics,
             metering,
-            ledger: ledger::open(config)?,
+            ledger,
             stop: Stop::default(),
-            keys: Keys::new(&config.api_keys, &config.key_limits),
+            keys,
             large_bodies: LargeBodies::default(),
             is_private: config.host.is_loopback() && config.api_keys.is_empty() && !config.allow_anonymous,
             ready: AtomicBool::new(false),

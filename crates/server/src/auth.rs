@@ -12,9 +12,10 @@ use http::StatusCode;
 use http::header::{AUTHORIZATION, HOST};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use whit_meter::ledger::Spent;
 
 use crate::app::App;
-use crate::budget::{Left, Spent};
+use crate::budget::{self, Left};
 use crate::config::{ApiKey, KeyLimits};
 use crate::openai::ApiError;
 
@@ -31,7 +32,7 @@ pub struct Key {
     name: Option<String>,
     /// What its holder may use.
     pub limits: KeyLimits,
-    spent: Mutex<Spent>,
+    spent: Mutex<budget::Spent>,
 }
 
 /// Who asks, among a request's extensions: the holder of a key, where one is asked for.
@@ -59,7 +60,12 @@ impl Key {
         self.spent().add(Instant::now(), joules, dollars);
     }
 
-    fn spent(&self) -> MutexGuard<'_, Spent> {
+    /// Its holder had used so much, so many hours before the server started; the longest ago first.
+    fn spent_before(&self, hours: u64, joules: f64, dollars: f64) {
+        self.spent().add_before(hours, joules, dollars);
+    }
+
+    fn spent(&self) -> MutexGuard<'_, budget::Spent> {
         self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -72,10 +78,19 @@ impl Keys {
                 digest: Sha256::digest(key).into(),
                 limits: name.as_ref().and_then(|name| limits.get(name)).copied().unwrap_or_default(),
                 name: name.clone(),
-                spent: Mutex::new(Spent::new(Instant::now())),
+                spent: Mutex::new(budget::Spent::new(Instant::now())),
             })
         };
         Keys(keys.iter().map(key).collect())
+    }
+
+    /// What the holders of keys with names had used before the server started, the longest ago first.
+    pub fn remember(&self, day: &[Spent]) {
+        for Spent { key: name, hours_ago, joules, dollars } in day {
+            if let Some(key) = self.0.iter().find(|key| key.name.as_ref() == Some(name)) {
+                key.spent_before(*hours_ago, *joules, *dollars);
+            }
+        }
     }
 
     /// Whose a request with this `Authorization` is, if it may be answered. Takes the same time for every wrong key.

@@ -50,7 +50,7 @@ impl Left {
 /// What was used in the last 24 hours, by the hour.
 pub struct Spent {
     since: Instant,
-    /// With the hour's number since then.
+    /// With the hour's number, which is [`HOURS`] then.
     hours: VecDeque<(u64, f64, f64)>,
 }
 
@@ -62,7 +62,15 @@ impl Spent {
 
     /// Adds what was used.
     pub fn add(&mut self, at: Instant, joules: f64, dollars: f64) {
-        let hour = self.hour(at);
+        self.add_to(self.hour(at), joules, dollars);
+    }
+
+    /// Adds what was used so many hours, at most 24, before the first moment; the longest ago first, and before anything else.
+    pub fn add_before(&mut self, hours: u64, joules: f64, dollars: f64) {
+        self.add_to(HOURS.saturating_sub(hours), joules, dollars);
+    }
+
+    fn add_to(&mut self, hour: u64, joules: f64, dollars: f64) {
         match self.hours.back_mut() {
             Some(last) if last.0 == hour => {
                 last.1 += joules;
@@ -86,7 +94,7 @@ impl Spent {
     }
 
     fn hour(&self, at: Instant) -> u64 {
-        at.saturating_duration_since(self.since).as_secs() / HOUR
+        HOURS + at.saturating_duration_since(self.since).as_secs() / HOUR
     }
 }
 
@@ -119,5 +127,17 @@ mod tests {
         assert_eq!(spent.left(later(24), &limits).joules, Some(10.0));
         assert_eq!(spent.left(later(26), &limits), Left { joules: Some(100.0), dollars: Some(1.0) });
         assert_eq!(spent.left(later(2), &KeyLimits::default()), Left::default());
+    }
+
+    #[test]
+    fn what_was_used_before_the_start_counts_as_long() {
+        let start = Instant::now();
+        let limits = KeyLimits { joules_per_day: Some(100.0), ..KeyLimits::default() };
+        let mut spent = Spent::new(start);
+        spent.add_before(23, 30.0, 0.0);
+        spent.add_before(0, 20.0, 0.0);
+        spent.add(start, 10.0, 0.0);
+        let mut left = |hours: u64| spent.left(start + Duration::from_secs(hours * HOUR), &limits).joules;
+        assert_eq!([left(0), left(1), left(23), left(24)], [Some(40.0), Some(70.0), Some(70.0), Some(100.0)]);
     }
 }

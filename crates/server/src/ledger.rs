@@ -14,7 +14,7 @@ use whit_meter::ledger::{self, Entry, Ledger, LedgerError, Outcome};
 use crate::ServerError;
 use crate::app::App;
 use crate::auth::Caller;
-use crate::config::Config;
+use crate::config::{Config, KeyLimits};
 use crate::openai::{ErrorName, Finish};
 use crate::trace::{Record, RequestId};
 
@@ -162,6 +162,20 @@ pub fn open(config: &Config) -> Result<Option<Arc<Ledger>>, ServerError> {
     let Some(path) = &config.ledger.path else { return Ok(None) };
     let ledger = Ledger::open(path, config.ledger.options()?, |sentence| tracing::warn!("{sentence}"));
     ledger.map(|ledger| Some(Arc::new(ledger))).map_err(wrong)
+}
+
+/// What the holders of keys have used in the last 24 hours, as far as the ledger has it, if there is one and their days are limited.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn spent_in_a_day(config: &Config) -> Result<Vec<ledger::Spent>, ServerError> {
+    let is_limited = |limits: &KeyLimits| limits.joules_per_day.or(limits.dollars_per_day).is_some();
+    match &config.ledger.path {
+        Some(path) if config.key_limits.values().any(is_limited) => {
+            ledger::spent_in_a_day(path, SystemTime::now()).map_err(wrong)
+        }
+        _ => Ok(vec![]),
+    }
 }
 
 /// Looks whether it could be opened, if one is wanted, and changes nothing.

@@ -12,9 +12,9 @@ use http::Request;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
-use whit_meter::ledger::{By, Entry, Outcome, Record, report};
-use whit_meter::{Choice, Tier};
-use whit_server::config::{ApiKey, File, LedgerConfig, Limits, MeterConfig, MeterSource};
+use whit_meter::ledger::{By, Entry, Ledger, Options, Outcome, Record, report};
+use whit_meter::{Choice, Part, Receipt, Tier};
+use whit_server::config::{ApiKey, File, KeyLimits, LedgerConfig, Limits, MeterConfig, MeterSource};
 use whit_server::{App, Config};
 
 /// A folder with a ledger, and a meter that always shows 50 W.
@@ -86,6 +86,58 @@ fn counted(metrics: &str, name: &str) -> f64 {
     let lines = metrics.lines().filter(|line| line.starts_with(&format!("{name}{{")));
     let lines = lines.filter(|line| !line.contains("phase=\"load\"") && !line.contains("phase=\"idle\""));
     lines.map(|line| line.rsplit(' ').next().expect("a value").parse::<f64>().expect("a number")).sum()
+}
+
+#[tokio::test]
+async fn a_server_that_starts_anew_knows_what_keys_have_used() {
+    let folder = Folder::new();
+    // Ten joules, an hour ago and two days ago, of alice; and of bob, whose day has no limit.
+    let ledger = Ledger::open(&folder.ledger(), Options::default(), |sentence| panic!("{sentence}")).expect("a ledger");
+    let part = Part { joules: 5.0, joules_low: 5.0, joules_high: 5.0, ..Part::default() };
+    let receipt = Receipt {
+        joules: 10.0,
+        joules_low: 10.0,
+        joules_high: 10.0,
+        tier: Tier::Wall,
+        dollars: None,
+        grams_co2e: None,
+        bytes_peak: 0,
+        seconds: 1.0,
+        prefill: part,
+        decode: part,
+    };
+    for (hours, key) in [(1, "alice"), (48, "alice"), (1, "bob")] {
+        ledger.record(Entry {
+            time: SystemTime::now() - Duration::from_secs(3600 * hours),
+            request_id: String::new(),
+            model: "pocket".into(),
+            key: Some(key.into()),
+            prompt_tokens: 1,
+            cached_tokens: 0,
+            output_tokens: 1,
+            receipt: Some(receipt),
+            outcome: Outcome::Finished("stop".into()),
+            prompt: None,
+            answer: None,
+        });
+    }
+    drop(ledger);
+    let answers = |joules_per_day: f64| {
+        let keys = ["alice", "bob"].map(|name| ApiKey { name: Some(name.into()), key: name.into() });
+        let limits = KeyLimits { joules_per_day: Some(joules_per_day), ..KeyLimits::default() };
+        let key_limits = [("alice".to_owned(), limits)].into();
+        let config = folder.config(Config { api_keys: keys.to_vec(), key_limits, ..pocket() });
+        async move {
+            let server = Server::start(config).await;
+            let ask = |key| ask(&server, "", key, "/v1/chat/completions", &chat("Hello", json!({"max_tokens": 1})));
+            [ask("alice").await, ask("bob").await]
+        }
+    };
+    let [alice, bob] = answers(10.0).await;
+    let sentence = alice.refused(402, None);
+    assert!(sentence.starts_with("the key alice may use 10 joules in 24 hours and has 0 left"), "{sentence}");
+    bob.ok();
+    answers(1e6).await.iter().for_each(|reply| drop(reply.ok()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,7 +15,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-pub use report::{By, Group, Report, Sums, report};
+pub use report::{By, Group, Report, Spent, Sums, report, spent_in_a_day};
 pub use texts::{Record, Redaction};
 
 use crate::receipt::Receipt;

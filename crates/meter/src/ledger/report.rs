@@ -107,6 +107,40 @@ pub fn report(path: &Path, by: By, since: Option<SystemTime>) -> Result<Report, 
     }
 }
 
+/// What the holder of a key has used.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spent {
+    /// The name of the key.
+    pub key: String,
+    /// Whole hours ago that it was.
+    pub hours_ago: u64,
+    /// Energy.
+    pub joules: f64,
+    /// Its price, as far as it had one.
+    pub dollars: f64,
+}
+
+/// What each key with a name has used in the 24 hours before `now`, hour by hour, the longest ago first.
+///
+/// # Errors
+/// As [`report`].
+pub fn spent_in_a_day(path: &Path, now: SystemTime) -> Result<Vec<Spent>, LedgerError> {
+    let Some(connection) = open_to_read(path)? else { return Ok(vec![]) };
+    let day = |connection: &Connection| -> rusqlite::Result<Vec<Spent>> {
+        let mut statement = connection.prepare(
+            "SELECT key_name, (?1 - time_ms) / 3600000 AS ago, sum(joules), coalesce(sum(dollars), 0.0) FROM requests \
+             WHERE time_ms > ?1 - 86400000 AND time_ms <= ?1 AND key_name IS NOT NULL AND joules IS NOT NULL \
+             GROUP BY key_name, ago ORDER BY ago DESC",
+        )?;
+        let spent = |row: &Row| {
+            let hours_ago = row.get::<_, i64>(1)?.unsigned_abs();
+            Ok(Spent { key: row.get(0)?, hours_ago, joules: row.get(2)?, dollars: row.get(3)? })
+        };
+        statement.query_map(params![millis(now)], spent)?.collect()
+    };
+    day(&connection).map_err(|error| because(path, error))
+}
+
 fn read(connection: &Connection, by: By, since: i64) -> rusqlite::Result<Report> {
     // One moment for all of it.
     let moment = connection.unchecked_transaction()?;
