@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::energy::{Energy, Joules};
 use crate::source::{Source, SourceError};
+use crate::tariff::rounded;
 
 /// What was seen of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -46,11 +47,11 @@ pub fn probe(source: &mut dyn Source, time: Duration) -> Result<Probed, SourceEr
     // The first one began before anybody looked.
     let resolution =
         median(gaps.get_mut(1..).unwrap_or_default()).map(|gap| gap.max(source.update_interval()).as_secs_f64());
-    let watts = [total.low, total.joules, total.high].map(|joules| joules.as_f64() / seconds);
+    let watts = [total.low, total.joules, total.high].map(|joules| rounded(joules.as_f64() / seconds));
     Ok(Probed {
         read_ns: median(&mut costs).unwrap_or_default(),
         resolution_seconds: resolution,
-        resolution_joules: resolution.map(|seconds| seconds * watts[1]),
+        resolution_joules: resolution.map(|seconds| rounded(seconds * watts[1])),
         watts,
     })
 }
@@ -100,6 +101,6 @@ mod tests {
         // A busy machine looks late, never early.
         assert!((0.004..0.1).contains(&gap), "{probed:?}");
         assert!(probed.read_ns > 0 && (50.0..150.0).contains(&probed.watts[1]), "{probed:?}");
-        assert!(probed.resolution_joules.is_some_and(|joules| (joules - gap * probed.watts[1]).abs() < 1e-9));
+        assert!(probed.resolution_joules.is_some_and(|joules| (joules - gap * probed.watts[1]).abs() < 1e-6));
     }
 }

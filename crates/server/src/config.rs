@@ -631,10 +631,7 @@ mod tests {
             (Config { api_keys: vec!["k".into()], ..joules.clone() }, "a line 'alice KEY'"),
             (Config { meter: off.clone(), ..joules }, "the meter is off"),
             (dollars, "nothing has a price"),
-            (
-                Config { models: vec![model("m")], meter: unbalanced, ..Config::default() },
-                "operations_per_byte = 0",
-            ),
+            (Config { models: vec![model("m")], meter: unbalanced, ..Config::default() }, "operations_per_byte = 0"),
             (Config { meter: off, guarantee: file.guarantee, ..alice(KeyLimits::default()) }, "[guarantee]"),
         ] {
             let sentence = config.check().unwrap_err().to_string();

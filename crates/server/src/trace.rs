@@ -86,7 +86,11 @@ impl Record {
         self.row.called(self, texts);
         self.span.called(self);
         let (usage, receipt, seconds) = (&self.usage, &self.usage.whit, self.received.elapsed().as_secs_f64());
-        let finish_reasons: Vec<&str> = self.finish_reasons.iter().map(|reason| reason.as_str()).collect();
+        let mut finish_reasons: Vec<&str> = self.finish_reasons.iter().map(|reason| reason.as_str()).collect();
+        if self.is_complete && finish_reasons.is_empty() {
+            // Vectors give no reason; the ledger and `/metrics` say the same.
+            finish_reasons.push(Finish::Stop.as_str());
+        }
         info!(
             request_id = self.request_id,
             model = self.model,

@@ -351,8 +351,8 @@ async fn who_pays_for_the_wait_has_not_used_it() {
     let server = Server::start(plug.config(config)).await;
     let drawing = plug.start(1000.0);
     for call in 0..4 {
-        // 300 J are drawn before somebody asks, and much less by the answer.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        // 600 J are drawn before somebody asks, and much less by the answer.
+        tokio::time::sleep(Duration::from_millis(600)).await;
         let request = Request::post("/v1/chat/completions").header("authorization", "Bearer key-of-alice");
         let fields = json!({"max_tokens": 8, "ignore_eos": true, "whit": {"max_joules": 150}});
         let body = Body::from(chat(&long_prompt("Once more."), fields).to_string());
@@ -360,11 +360,13 @@ async fn who_pays_for_the_wait_has_not_used_it() {
         let answer = reply.ok();
         assert_eq!(reasons(&answer), ["length"], "{call}: {answer}");
         let joules = answer["usage"]["whit"]["joules"].as_f64().expect("a number");
-        assert!(joules > 200.0, "{call}: {answer}");
+        assert!(joules > 400.0, "{call}: {answer}");
     }
     let request = Request::get("/v1/guarantee").header("authorization", "Bearer key-of-alice");
     let status = server.send(request.body(Body::empty()).expect("valid")).await.ok();
-    assert_eq!((&status["requests"], &status["over"]), (&json!(4), &json!(0)), "{status}");
+    // Of the wait, more than 50 joules a token would be over the limit beyond doubt. What the answer took may be: a file that is looked at
+    // ten times a second leaves a doubt of 100 J at either end.
+    assert_eq!((&status["requests"], &status["verdict"]), (&json!(4), &json!("not_yet_known")), "{status}");
     drop(drawing);
 }
 

@@ -129,7 +129,8 @@ async fn a_server_that_starts_anew_knows_what_keys_have_used() {
         let config = folder.config(Config { api_keys: keys.to_vec(), key_limits, ..pocket() });
         async move {
             let server = Server::start(config).await;
-            let ask = |key| ask(&server, "", key, "/v1/chat/completions", &chat("Hello", json!({"max_tokens": 1})));
+            let body = chat("Hello", json!({"max_tokens": 1}));
+            let ask = |key| ask(&server, "", key, "/v1/chat/completions", &body);
             [ask("alice").await, ask("bob").await]
         }
     };
@@ -245,7 +246,7 @@ fn texts(row: &Value) -> [&Value; 4] {
 
 #[tokio::test]
 async fn what_is_said_is_kept_as_far_as_it_was_asked_for() {
-    for row in kept(Record::None, &["whit"]).await {
+    for row in kept(Record::None, &[]).await {
         assert_eq!(texts(&row), [&Value::Null; 4]);
     }
 

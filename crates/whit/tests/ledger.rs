@@ -11,7 +11,7 @@ use whit_meter::ledger::{Entry, Ledger, Options, Outcome};
 use whit_meter::{Part, Receipt, Tier};
 
 fn entry(model: &str, time: SystemTime) -> Entry {
-    let part = Part::default();
+    let part = Part { joules: 7.0, joules_low: 4.25, joules_high: 12.0, ..Part::default() };
     Entry {
         time,
         request_id: "id".into(),

@@ -55,11 +55,17 @@ fn it_says_what_it_serves_and_a_curl_that_works_and_ends_when_told() {
     assert!(lines[2].starts_with("metering ") && lines.len() < 6, "{lines:#?}");
     let answer = curl(&lines[lines.len() - 1]);
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"content\":\""), "{answer}");
+    let line = lines[lines.len() - 1].replace("chat/completions", "embeddings");
+    let answer = curl(&line.replace(r#""messages":[{"role":"user","content":"Hello"}]"#, r#""input":"Hello""#));
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"embedding\":"), "{answer}");
     assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill runs").success());
     let output = child.wait_with_output().expect("it ends");
     let log = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(0), "{log}");
     assert!(log.contains("answered") && log.contains("model=\"pocket-q8_0\"") && log.contains("stopped"), "{log}");
+    // Vectors have stopped too, as the ledger says of them.
+    assert_eq!(log.matches("finish_reasons=\"").count(), 2, "{log}");
+    assert!(!log.contains("finish_reasons=\"\""), "{log}");
 }
 
 #[test]
@@ -292,7 +298,7 @@ fn what_is_said_of_the_ledger_is_checked() {
         ("[ledger]\npath = \"no/such/ledger.db\"", &["no/such/ledger.db", "cannot be used", "--ledger"][..]),
         ("[ledger]\npath = \"whit.toml\"", &["whit.toml", "not a ledger"]),
         ("[ledger]\nrecord = \"hash\"", &["[ledger]", "not where"]),
-        ("[ledger]\npath = \"l\"\nredact = ['(a']", &["redact", "'(a' is not a pattern"]),
+        ("[ledger]\npath = \"l\"\nrecord = \"full\"\nredact = ['(a']", &["redact", "'(a' is not a pattern"]),
         ("[ledger]\npath = \"l\"\nretention = \"a while\"", &["whit.toml", "line 3", "'a while' is not a time"]),
         ("[ledger]\npath = \"l\"\nsize = 3", &["whit.toml", "line 3", "size"]),
     ] {

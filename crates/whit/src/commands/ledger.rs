@@ -151,7 +151,7 @@ fn table(report: &Report, by: By) -> String {
     let head = [
         by.name(),
         "requests",
-        "errors",
+        "failed",
         "tokens in",
         "cached",
         "tokens out",

@@ -10,7 +10,7 @@ use whit_engine::{
     ArbitrarySequences, Constraint, Constraints, Engine, Event, Grammar, Options, Request, Sampling, Speculation,
 };
 use whit_kernels::Team;
-use whit_meter::{Choice, Energy, Meter, Roots, Tier, open};
+use whit_meter::{Choice, Energy, Meter, Roots, Tier, open, rounded};
 
 use super::{Spread, percentile, read_bandwidth};
 use crate::failure::bad_input;
@@ -138,7 +138,7 @@ impl Decoding {
 
     fn per_token(&self) -> Option<PerToken> {
         let [joules_low, joules, joules_high] = [self.energy.low, self.energy.joules, self.energy.high]
-            .map(|joules| joules.as_f64() / self.tokens.max(1) as f64);
+            .map(|joules| rounded(joules.as_f64() / self.tokens.max(1) as f64));
         Some(PerToken { joules, joules_low, joules_high, tier: self.tier? })
     }
 }
