@@ -13,7 +13,7 @@ use crate::adapters::Adapters;
 use crate::blocks::BlockPool;
 use crate::clients::Clients;
 use crate::compile::{Adaptable, Compiled, compile};
-use crate::constraint::Masks;
+use crate::constraint::{Constraint, Masks};
 use crate::draft::Price;
 use crate::pace::Pace;
 use crate::packed_copy::{self, Writer};
@@ -28,6 +28,13 @@ const GUESSING_ROWS: usize = 4;
 
 /// Of the rows that prompts have in a step, one of so many is the oldest one's, so that a long one gets on beside short ones that keep coming.
 const KEPT: usize = 4;
+
+/// How long answers wait at least for the masks of others beside which they run, and at most: beyond `max_stall`, those whose masks take
+/// longer sit out steps until they are there.
+const SHORTEST_WAIT: Duration = Duration::from_millis(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How long a step waits for masks that are all that is to be waited for; then whoever drives the engine may look after other things.
+const IDLE_WAIT: Duration = Duration::from_millis(20);
 
 /// A loaded model, ready to take requests.
 pub struct Engine {
@@ -45,6 +52,8 @@ pub struct Engine {
     clients: Clients,
     running: Vec<Running>,
     masks: Masks,
+    /// A token that was run may be run again: there is no state that it changes for those after it.
+    can_run_again: bool,
     pub(crate) adapters: Adapters,
     max_stall: Duration,
     pace: Pace,
@@ -227,6 +236,7 @@ impl Engine {
             compile(spec, &mut Weights::packed(checkpoint, &loaded.packed), sizes)?;
         let program = builder.finish(team.count());
         let blocks = blocks_per_sequence(plan.context) * options.sequences;
+        let can_run_again = spec.layers.iter().all(|layer| matches!(layer.mixer, Mixer::Attention(_)));
         let model = Model {
             program,
             kv: KvCache::new(kv, blocks).ok_or_else(|| {
@@ -262,16 +272,14 @@ impl Engine {
             clients: Clients::default(),
             running: Vec::with_capacity(MAX_LOGITS),
             masks: Masks::default(),
+            can_run_again,
             adapters: Adapters::new(options),
             max_stall: options.max_stall,
             pace: Pace::default(),
             // A rejected guess leaves nothing behind but keys and values that the next token overwrites; a convolution's state
             // is overwritten by the guess.
             guess_price: Price::default(),
-            speculation: match spec.layers.iter().all(|layer| matches!(layer.mixer, Mixer::Attention(_))) {
-                true => options.speculation,
-                false => Speculation::Off,
-            },
+            speculation: if can_run_again { options.speculation } else { Speculation::Off },
             turns: Vec::with_capacity(MAX_LOGITS),
             order: Vec::with_capacity(MAX_LOGITS),
             works: Vec::with_capacity(MAX_LOGITS),
@@ -433,14 +441,22 @@ impl Engine {
         self.expire(started, &mut tell);
         self.grow(started, &mut tell);
         self.admit(started);
+        // What was not done in time in the steps before.
+        self.take_masks(Some(started))?;
+        let is_alone = self.is_alone();
+        if !is_alone {
+            self.begin_slow_masks()?;
+        }
         self.take_turns();
         if self.turns.is_empty() {
-            return Ok(());
+            // Some may wait for their masks, and nobody for anything else.
+            return self.take_masks(Some(started + IDLE_WAIT));
         }
         let _working = self.copy_writer.give_way();
         for turn in self.turns.iter().filter(|turn| turn.asked > 0) {
-            if let Some(constraint) = self.running[turn.at].constraint.take_if(|constraint| constraint.wants_mask()) {
-                self.masks.begin(turn.at, constraint)?;
+            let running = &mut self.running[turn.at];
+            if let Some(constraint) = running.constraint.take_if(|constraint| constraint.wants_mask()) {
+                self.masks.begin(running.id, constraint)?;
             }
         }
         let works = self.turns.iter().map(|turn| {
@@ -459,11 +475,11 @@ impl Engine {
         let begun = Instant::now();
         let ran = self.model.run(&mut self.team, works);
         let seconds = begun.elapsed().as_secs_f32();
-        let running = &mut self.running;
-        self.masks.finish(|at, constraint| running[at].constraint = Some(constraint))?;
         ran?;
+        let may_sit_out = self.can_run_again && !is_alone;
+        self.take_masks(may_sit_out.then_some(started + self.patience()))?;
         self.note_work();
-        self.note_time(seconds);
+        self.note_time(seconds, begun.elapsed().as_secs_f32());
         let price = match self.speculation {
             Speculation::Always => 0.0,
             _ => self.guess_price.tokens(),
@@ -478,6 +494,10 @@ impl Engine {
             if running.pooling().is_some() {
                 running.embed((hidden..hidden + turn.asked).map(|row| model.hidden(row)), &mut tell);
                 hidden += turn.asked;
+            } else if turn.asked > 0 && running.is_without_mask() {
+                // It sits out: the last of its tokens is run again once there is a mask, with the same keys, values and logits.
+                running.computed -= 1;
+                row += turn.asked;
             } else if turn.asked > 0 {
                 // What was guessed counts as computed once it has come true.
                 running.computed -= turn.asked - 1;
@@ -500,6 +520,45 @@ impl Engine {
             !running.over
         });
         Ok(())
+    }
+
+    /// Whether nobody else waits for whoever runs, nor does it for the masks of others: those of requests that are over, too.
+    fn is_alone(&self) -> bool {
+        self.running.len() == 1 && self.waiting.is_empty() && !self.masks.are_under_way()
+    }
+
+    /// How long a step may wait for masks.
+    fn patience(&self) -> Duration {
+        self.max_stall.clamp(SHORTEST_WAIT, LONGEST_WAIT)
+    }
+
+    /// Begins the masks for which this step would wait for too long, to go by those before them: whose they are sits out until they are
+    /// done, and the others go on.
+    fn begin_slow_masks(&mut self) -> Result<(), EngineError> {
+        let mut left = self.patience().saturating_sub(self.masks.expected());
+        for running in self.running.iter_mut().filter(|running| running.is_decoding()) {
+            let wants_mask = |constraint: &mut Box<Constraint>| constraint.wants_mask();
+            let Some(constraint) = running.constraint.take_if(wants_mask) else { continue };
+            match left.checked_sub(constraint.usual_time()) {
+                Some(rest) => {
+                    left = rest;
+                    running.constraint = Some(constraint);
+                }
+                None => self.masks.begin(running.id, constraint)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives constraints back to their requests whose masks are done by then; all of them if there is no such time.
+    fn take_masks(&mut self, until: Option<Instant>) -> Result<(), EngineError> {
+        let (running, waiting) = (&mut self.running, &mut self.waiting);
+        self.masks.finish(until, |whose, constraint| {
+            // Of a request that is over, nobody wants it.
+            if let Some(running) = running.iter_mut().chain(waiting.iter_mut()).find(|running| running.id == whose) {
+                running.constraint = Some(constraint);
+            }
+        })
     }
 
     /// Ends what nobody waits for any more, and what was stopped.
@@ -553,8 +612,8 @@ impl Engine {
         }));
     }
 
-    /// Learns from the step at hand, which took the model so long.
-    fn note_time(&mut self, seconds: f32) {
+    /// Learns from the step at hand, which took the model so long, and with what masks took beyond that, so long as a whole.
+    fn note_time(&mut self, seconds: f32, whole: f32) {
         let (mut answers, mut prompt, mut guessed, mut plain) = (0, 0, false, true);
         for turn in &self.turns {
             let running = &self.running[turn.at];
@@ -569,20 +628,20 @@ impl Engine {
         if plain {
             self.guess_price.note(self.turns.len(), guessed, seconds);
         }
-        self.pace.note(answers > 0, prompt, seconds);
+        self.pace.note(answers > 0, prompt, whole);
     }
 
     /// Everybody has a row. What the step holds beyond that goes to what is forced upon answers, then to prompts; beside other answers no
     /// more of it than these can wait for. The prompt of which least is left comes first, so that a short one does not wait for a long one;
-    /// but some of it is kept for the oldest.
+    /// but some of it is kept for the oldest. Those whose masks are still being computed sit out.
     fn take_turns(&mut self) {
         self.turns.clear();
-        let count = self.running.len();
-        let answers = self.running.iter().filter(|running| running.is_decoding()).count();
-        let prompts = count - answers;
-        self.order.clear();
-        self.order.extend(0..count);
         let running = &self.running;
+        self.order.clear();
+        self.order.extend((0..running.len()).filter(|&at| !running[at].is_without_mask()));
+        let count = self.order.len();
+        let answers = self.order.iter().filter(|&&at| running[at].is_decoding()).count();
+        let prompts = count - answers;
         self.order.sort_unstable_by_key(|&at| match running[at].is_decoding() {
             true => (false, 0, at),
             false => (true, running[at].pending().len(), at),

@@ -152,6 +152,11 @@ impl Running {
         self.computed >= self.to_read || self.pending().len() - self.drafts.tokens().len() == 1
     }
 
+    /// Whether its constraint is away: its mask is being computed, and no token can be chosen before.
+    pub fn is_without_mask(&self) -> bool {
+        self.is_constrained && self.constraint.is_none()
+    }
+
     /// Whether what it joined with has not been run yet.
     pub fn is_reading(&self) -> bool {
         self.computed < self.to_read

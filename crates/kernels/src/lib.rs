@@ -18,5 +18,5 @@ pub use isa::{Isa, IsaError};
 pub use math::Activation;
 pub use matmul::Activations;
 pub use matrix::{LAYOUT_VERSION, PackError, PackedMatrix, Stored};
-pub use memory::{ALIGNMENT, AlignedBytes, SharedBytes, share_heaps};
+pub use memory::{ALIGNMENT, AlignedBytes, SharedBytes, share_heaps, trim_heaps};
 pub use team::{Team, TeamError, Worker};

@@ -148,6 +148,15 @@ pub fn share_heaps() {
     }
 }
 
+/// Gives the system back what is free in all heaps; takes milliseconds for each 100 MB. Nothing happens elsewhere.
+pub fn trim_heaps() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: touches only what nobody has; the allocator locks its heaps meanwhile.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Gives an empty piece of memory an address on a cache line.
 #[repr(align(64))]
 struct Line;

@@ -55,7 +55,9 @@ pub fn refused(error: &ConstraintError, is_of_tools: bool) -> ApiError {
         false => ("response_format", "invalid_response_format"),
     };
     match error {
-        ConstraintError::Busy => ApiError::busy(error.to_string(), std::time::Duration::from_secs(1)),
+        ConstraintError::Busy | ConstraintError::Full => {
+            ApiError::busy(error.to_string(), std::time::Duration::from_secs(1))
+        }
         error => ApiError::invalid(error.to_string()).param(param).code(code),
     }
 }

@@ -4,7 +4,10 @@
 //! trie of the vocabulary's bytes. A grammar is compiled on the thread of whoever asks for it, under limits: schemas come from strangers.
 //! The masks are computed beside the forward pass ([`masks`]).
 
+mod budget;
 mod masks;
+mod matcher;
+mod refusal;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -15,12 +18,15 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use llguidance::ParserFactory;
 use llguidance::api::{GrammarWithLexer, ParserLimits, TopLevelGrammar};
 use llguidance::toktrie::{InferenceCapabilities, TokEnv};
-use llguidance::{Matcher, ParserFactory};
 use whit_model::Tokenizer;
 
+use self::budget::Budget;
 pub(crate) use self::masks::Masks;
+use self::matcher::Matcher;
+use self::refusal::refusal;
 use self::schema::Spacing;
 use self::vocabulary::Vocabulary;
 
@@ -94,6 +100,9 @@ pub enum ConstraintError {
     /// Others are being compiled: it may be tried again.
     #[error("the grammars of other requests are still being prepared: try again later")]
     Busy,
+    /// Others take all the memory there is for grammars: it may be tried again.
+    #[error("the grammars of other requests take all the memory there is for them: try again later")]
+    Full,
     /// The tokenizer cannot be constrained.
     #[error("{0}")]
     Vocabulary(String),
@@ -108,6 +117,7 @@ struct Compiler {
     stop_tokens: Arc<[u32]>,
     under_way: Mutex<usize>,
     done: Condvar,
+    budget: Arc<Budget>,
 }
 
 impl Constraints {
@@ -130,6 +140,7 @@ impl Constraints {
             stop_tokens: stop_tokens.into(),
             under_way: Mutex::new(0),
             done: Condvar::new(),
+            budget: Budget::new(budget::MOST),
         })))
     }
 
@@ -139,6 +150,9 @@ impl Constraints {
     /// If the grammar is wrong, cannot be enforced to the letter, or exceeds a limit.
     pub fn compile(&self, grammar: &Grammar) -> Result<Constraint, ConstraintError> {
         check_size(grammar)?;
+        if self.0.budget.is_spent() {
+            return Err(ConstraintError::Full);
+        }
         let until = Instant::now() + LONGEST;
         let permit = self.permit(until)?;
         let (tell, hear) = mpsc::channel();
@@ -195,17 +209,26 @@ impl Drop for Permit {
 
 impl Compiler {
     fn compile(&self, grammar: &Grammar) -> Result<Constraint, ConstraintError> {
-        let mut matcher = Matcher::new(self.factory.create_parser(top_level(grammar)?));
-        if let Some(error) = matcher.get_error() {
-            return Err(ConstraintError::Grammar(reason(&error)));
-        }
+        let refused = |said: &str| match said {
+            matcher::TOO_MUCH => ConstraintError::Full,
+            said => ConstraintError::Grammar(refusal(grammar, said)),
+        };
+        let parser = self.factory.create_parser(top_level(grammar)?).map_err(|error| refused(&error.to_string()))?;
+        let mut matcher = Matcher::new(parser, &self.budget).map_err(|error| refused(&error))?;
         // What it says here it does not enforce.
-        if let Some(warning) = matcher.grammar_warnings().into_iter().next() {
-            return Err(ConstraintError::Grammar(reason(&warning)));
+        if let Some(warning) = matcher.warnings().into_iter().next() {
+            return Err(refused(&warning));
         }
         // Here rather than beside the prompt's last pass: a grammar that nothing fits is refused.
-        let mask = next_mask(&mut matcher).map_err(|error| ConstraintError::Grammar(reason(&error)))?;
+        let begun = Instant::now();
+        let mask = matcher.next_mask().map_err(|error| refused(&error))?;
+        if self.budget.is_spent() {
+            return Err(ConstraintError::Full);
+        }
         Ok(Constraint {
+            usual_time: begun.elapsed(),
+            #[cfg(test)]
+            delay: Duration::ZERO,
             end: mask.is_none().then_some(End::Complete),
             compiled: Arc::new(Mutex::new(matcher)),
             own: None,
@@ -213,17 +236,6 @@ impl Compiler {
             mask,
             forced: VecDeque::new(),
         })
-    }
-}
-
-/// What may come next; `None` if what there is is complete, and nothing can follow.
-fn next_mask(matcher: &mut Matcher) -> Result<Option<Mask>, String> {
-    let fits = matcher.is_accepting().unwrap_or(false);
-    match matcher.compute_mask() {
-        Ok(mask) => Ok(Some(mask)),
-        // Without a stop token, a complete answer can be followed by nothing.
-        Err(_) if fits => Ok(None),
-        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -315,6 +327,11 @@ pub struct Constraint {
     /// What comes next in any case; the matcher is past it.
     forced: VecDeque<u32>,
     end: Option<End>,
+    /// What its masks take of late.
+    usual_time: Duration,
+    /// What a test adds to that.
+    #[cfg(test)]
+    delay: Duration,
 }
 
 /// How an answer's way through its grammar ended.
@@ -340,16 +357,25 @@ impl Constraint {
 
     /// Computes what may come next.
     pub(crate) fn compute_mask(&mut self) {
+        let begun = Instant::now();
+        #[cfg(test)]
+        std::thread::sleep(self.delay);
         let is_known = self.mask.is_some();
         let matcher = self.own();
-        if is_known {
-            return;
+        if !is_known {
+            match matcher.next_mask() {
+                Ok(Some(mask)) => self.mask = Some(mask),
+                Ok(None) => self.end = Some(End::Complete),
+                Err(_) => self.end = Some(End::Failed),
+            }
         }
-        match next_mask(matcher) {
-            Ok(Some(mask)) => self.mask = Some(mask),
-            Ok(None) => self.end = Some(End::Complete),
-            Err(_) => self.end = Some(End::Failed),
-        }
+        // One that was slow is not taken for quick before several were.
+        self.usual_time = begun.elapsed().max(self.usual_time / 2);
+    }
+
+    /// What a mask of it takes, to go by those before.
+    pub(crate) fn usual_time(&self) -> Duration {
+        self.usual_time
     }
 
     /// Whether it is of a vocabulary with so many tokens.
@@ -381,22 +407,23 @@ impl Constraint {
     pub(crate) fn consume(&mut self, id: u32) {
         self.mask = None;
         let matcher = self.own();
-        let mut consumed = matcher.consume_token(id);
-        let mut forced = vec![];
-        if consumed.is_ok() && !matcher.is_stopped() {
-            forced = matcher.compute_ff_tokens();
-            if !forced.is_empty() {
-                consumed = matcher.consume_tokens(&forced);
-            }
-        }
-        let is_error = consumed.is_err() || matcher.is_error();
-        let stopped = matcher.is_stopped().then(|| matcher.stop_reason());
-        if is_error {
+        let mut forced = matcher.consume(&[id]).and_then(|()| match matcher.stopped() {
+            None => matcher.forced(),
+            Some(_) => Ok(vec![]),
+        });
+        if let Ok(ids) = &forced
+            && !ids.is_empty()
+            && let Err(error) = matcher.consume(ids)
+        {
             // What is forced may be what failed.
-            self.end = Some(End::Failed);
-        } else {
-            self.forced.extend(forced);
-            self.end = stopped.map(|reason| if reason.is_ok() { End::Complete } else { End::Failed });
+            forced = Err(error);
+        }
+        match forced {
+            Ok(ids) => {
+                self.end = matcher.stopped().map(|fits| if fits { End::Complete } else { End::Failed });
+                self.forced.extend(ids);
+            }
+            Err(_) => self.end = Some(End::Failed),
         }
     }
 }
@@ -411,6 +438,9 @@ impl Clone for Constraint {
             mask: self.mask.clone(),
             forced: self.forced.clone(),
             end: self.end,
+            usual_time: self.usual_time,
+            #[cfg(test)]
+            delay: self.delay,
         }
     }
 }

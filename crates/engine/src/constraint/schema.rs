@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
+use super::refusal::in_lark;
 use super::{ConstraintError, MOST_BYTES};
 
 /// Levels of a schema within each other, those of its references included.
@@ -39,7 +40,7 @@ const ANNOTATIONS: [&str; 16] = [
 ];
 
 /// What has instances for values, not schemas.
-const INSTANCES: [&str; 4] = ["const", "default", "enum", "examples"];
+pub(super) const INSTANCES: [&str; 4] = ["const", "default", "enum", "examples"];
 
 /// What stands between the parts of a JSON text.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,13 +101,7 @@ pub(super) fn any_object() -> Value {
 
 /// Checks the schemas in a grammar in Lark, and gives it back.
 pub(super) fn with_schemas_checked(lark: &str) -> Result<String, ConstraintError> {
-    for (at, keyword) in lark.match_indices("%json") {
-        let rest = &lark[at + keyword.len()..];
-        // What is no JSON here is an error of the grammar, or a text that only looks like it.
-        if let Some(Ok(schema)) = serde_json::Deserializer::from_str(rest).into_iter::<Value>().next() {
-            check(&schema)?;
-        }
-    }
+    in_lark(lark).iter().try_for_each(check)?;
     Ok(lark.to_owned())
 }
 

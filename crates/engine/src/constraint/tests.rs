@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use whit_model::Checkpoint;
+use whit_model::{Checkpoint, DecoderSpec};
 
 use super::*;
+use crate::request::RequestId;
+use crate::{Engine, Event, Options, Request, Sampling};
 
 fn pocket() -> Arc<Tokenizer> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pocket-vocab.gguf");
@@ -44,9 +46,9 @@ fn walk(constraint: &Constraint, most: usize, seed: u64) -> (Vec<u32>, Option<En
                 id
             }
         };
-        let mask = witness.own().compute_mask().unwrap();
+        let mask = witness.own().next_mask().unwrap().unwrap();
         assert!(mask.is_allowed(id), "{id} after {ids:?}");
-        witness.own().consume_token(id).unwrap();
+        witness.own().consume(&[id]).unwrap();
         ids.push(id);
         if constraint.stop_tokens.contains(&id) {
             return (ids, Some(End::Complete));
@@ -159,12 +161,38 @@ fn masks_of_many_answers_come_back_to_whom_they_belong() {
     let compiled = constraints(&tokenizer).compile(&Grammar::JsonObject).unwrap();
     let mut masks = Masks::default();
     for _ in 0..20 {
-        (0..32).for_each(|whose| masks.begin(whose, Box::new(compiled.clone())).unwrap());
+        (0..32).for_each(|whose| masks.begin(RequestId(whose), Box::new(compiled.clone())).unwrap());
         let mut back = vec![];
-        masks.finish(|whose, constraint| back.push((whose, constraint.wants_mask()))).unwrap();
+        masks.finish(None, |RequestId(whose), constraint| back.push((whose, constraint.wants_mask()))).unwrap();
         back.sort_unstable();
         assert_eq!(back, (0..32).map(|whose| (whose, false)).collect::<Vec<_>>());
+        assert!(!masks.are_under_way());
     }
+}
+
+#[test]
+fn a_mask_that_takes_long_is_not_waited_for_longer_than_there_is_time() {
+    let tokenizer = pocket();
+    let constraints = constraints(&tokenizer);
+    let quick = constraints.compile(&Grammar::JsonObject).unwrap();
+    let mut slow = constraints.compile(&Grammar::Regex("[a-z ]{5000}".into())).unwrap();
+    slow.usual_time = Duration::from_secs(1);
+    let mut masks = Masks::default();
+    // The slow ones are the thread's own, one after the other; the quick ones do not wait for all of them.
+    (0..200).for_each(|whose| masks.begin(RequestId(whose), Box::new(slow.clone())).unwrap());
+    (200..210).for_each(|whose| masks.begin(RequestId(whose), Box::new(quick.clone())).unwrap());
+    let mut back = vec![];
+    masks.finish(Some(Instant::now()), |RequestId(whose), _| back.push(whose)).unwrap();
+    let in_time = back.len();
+    assert!(in_time < 210 && masks.are_under_way(), "{in_time}");
+    while masks.are_under_way() {
+        let until = Instant::now() + Duration::from_millis(1);
+        masks.finish(Some(until), |RequestId(whose), _| back.push(whose)).unwrap();
+    }
+    let last_quick = back.iter().rposition(|&whose| whose >= 200).unwrap();
+    assert!(last_quick < 209, "a slow one was waited for by a quick one: {back:?}");
+    back.sort_unstable();
+    assert_eq!(back, (0..210).collect::<Vec<_>>());
 }
 
 /// Why `text` is not one that `constraint` leads to; `masks` gets how long each mask on the way took.
@@ -173,14 +201,14 @@ fn refusal(constraint: &Constraint, tokenizer: &Tokenizer, text: &str, masks: &m
     let matcher = constraint.own();
     for (at, &id) in tokenizer.encode(text, false, false).unwrap().iter().enumerate() {
         let begun = Instant::now();
-        let mask = matcher.compute_mask();
+        let mask = matcher.next_mask();
         masks.push(begun.elapsed());
         // Whether the mask has it is not asked: where something is forced, that has one way to spell it.
-        if let Err(error) = mask.and_then(|_| matcher.consume_token(id)) {
-            return Some(format!("not token {at} of {text}: {}", reason(&error.to_string())));
+        if let Err(error) = mask.and_then(|_| matcher.consume(&[id])) {
+            return Some(format!("not token {at} of {text}: {}", reason(&error)));
         }
     }
-    (!matcher.is_accepting().unwrap()).then(|| format!("more must come after {text}"))
+    (!matcher.is_accepting()).then(|| format!("more must come after {text}"))
 }
 
 fn describe(name: &str, mut times: Vec<Duration>) {
@@ -224,6 +252,8 @@ fn real_schemas_allow_what_is_valid_and_nothing_else() {
                 if !matches!(error, ConstraintError::Grammar(_)) {
                     println!("{name}: {reason}");
                 }
+                let reason = reason.strip_prefix(refusal::OF_SCHEMA).unwrap_or(&reason);
+                let reason = reason.split(" (at ").next().unwrap_or(reason);
                 *reasons.entry(reason.chars().take(40).collect()).or_default() += 1;
                 continue;
             }
@@ -256,4 +286,52 @@ fn real_schemas_allow_what_is_valid_and_nothing_else() {
     describe("masks", masks);
     // What is left: properties come in the order of the schema.
     assert!(wrong.iter().all(|wrong| wrong.contains("valid is true")) && wrong.len() <= 6);
+}
+
+#[test]
+fn an_answer_whose_masks_take_long_sits_out_and_changes_nothing() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pocket-q8_0.gguf");
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    let spec = DecoderSpec::from_checkpoint(&checkpoint).unwrap();
+    let tokenizer = pocket();
+    let load = || {
+        let max_stall = Duration::ZERO;
+        let options = Options { threads: Some(1), context: Some(512), sequences: 2, max_stall, ..Options::default() };
+        Engine::load(&checkpoint, &spec, Some(tokenizer.clone()), &options, &mut |_, _| {}).unwrap()
+    };
+    let slow = |delay| {
+        let mut constraint = constraints(&tokenizer).compile(&Grammar::Regex("[a-z ]{90}".into())).unwrap();
+        // Neither so quick that the engine's own thread would do it, nor foreseen to take longer than a step waits.
+        (constraint.delay, constraint.usual_time) = (delay, Duration::from_millis(2));
+        let sampling = Sampling { temperature: 1.5, seed: 7, ..Sampling::default() };
+        let constraint = Some(constraint);
+        // The prompt ends with a block, which is not whole while its last token is to be run again.
+        Request { constraint, sampling, max_tokens: Some(12), ..Request::new((0..64).map(|i| 5 + i * 3).collect()) }
+    };
+    let plain = || Request { max_tokens: Some(400), ..Request::new(vec![8, 9, 10]) };
+    let run = |requests: Vec<Request>| {
+        let mut engine = load();
+        let ids: Vec<_> = requests.into_iter().map(|request| engine.submit(request).unwrap()).collect();
+        let (mut answers, mut apart) = (vec![vec![]; ids.len()], vec![]);
+        while !engine.is_idle() {
+            let before: Vec<usize> = answers.iter().map(Vec::len).collect();
+            let step = engine.step(|event| {
+                if let Event::Token { request, id, .. } = event {
+                    answers[ids.iter().position(|other| *other == request).unwrap()].push(id);
+                }
+            });
+            step.unwrap();
+            let went_on = |at: usize| answers[at].len() > before[at];
+            if answers.len() == 2 && !went_on(0) && went_on(1) {
+                apart.push(answers[0].len());
+            }
+        }
+        (answers, apart)
+    };
+    let (alone, _) = run(vec![slow(Duration::ZERO)]);
+    let (other, _) = run(vec![plain()]);
+    let (both, apart) = run(vec![slow(Duration::from_millis(20)), plain()]);
+    assert_eq!(both, [alone[0].clone(), other[0].clone()]);
+    // Before the first token, of whose mask nobody knew that it takes long, and before others.
+    assert!(apart.contains(&0) && (1..12).any(|at| apart.contains(&at)), "{apart:?}");
 }
