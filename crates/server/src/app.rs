@@ -10,8 +10,9 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, StatusCode};
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use whit_meter::Receipt;
@@ -46,6 +47,8 @@ pub struct App {
     /// Whether the server is to end.
     pub stop: Stop,
     pub(crate) keys: Keys,
+    /// As many as there may be calls whose requests an engine has or is to have.
+    admissions: Arc<Semaphore>,
     large_bodies: LargeBodies,
     /// Only programs of this machine are meant to ask.
     pub(crate) is_private: bool,
@@ -64,6 +67,7 @@ impl App {
         let ledger = ledger::open(config)?;
         let keys = Keys::new(&config.api_keys, &config.key_limits);
         keys.remember(&ledger::spent_in_a_day(config)?);
+        let most = config.limits.queue.saturating_mul(config.models.len());
         Ok(Arc::new(App {
             fleet: Arc::new(Fleet::new(config, loader, metrics.clone(), metering.clone())),
             limits: config.limits.clone(),
@@ -72,6 +76,7 @@ impl App {
             ledger,
             stop: Stop::default(),
             keys,
+            admissions: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
             large_bodies: LargeBodies::default(),
             is_private: config.host.is_loopback() && config.api_keys.is_empty() && !config.allow_anonymous,
             ready: AtomicBool::new(false),
@@ -98,19 +103,19 @@ impl App {
             return Err(ApiError::unavailable("the server is about to stop; ask another one", Duration::from_secs(5)));
         };
         // More bodies than requests that could be queued are not even read.
-        if self.stop.open() > self.limits.queue * self.fleet.count() {
+        let Ok(admission) = self.admissions.clone().try_acquire_owned() else {
             let message = "the server has as many requests as it takes; come back later";
             return Err(ApiError::busy(message, Duration::from_secs(1)));
-        }
+        };
         let request_id = request.extensions().get::<RequestId>().cloned();
         let request_id = request_id.unwrap_or_else(|| RequestId(crate::ids::unique()));
         let span = request.extensions().get::<RequestSpan>().cloned().unwrap_or_default();
         let row = request.extensions().get::<Row>().cloned().unwrap_or_default();
-        let key = request.headers().get(AUTHORIZATION).cloned();
         let caller = request.extensions().get::<Caller>().cloned().unwrap_or_default();
         let body = self.limits.body(request).await?;
         let large_body = self.large_bodies.admit(body.len()).await?;
-        Ok((Call { open, request_id, span, row, prompt: None, received, at, key, caller, large_body }, body))
+        let call = Call { open, admission, request_id, span, row, prompt: None, received, at, caller, large_body };
+        Ok((call, body))
     }
 }
 
@@ -164,7 +169,7 @@ pub fn cors(origins: &[String]) -> Result<CorsLayer, ServerError> {
         .allow_methods([http::Method::GET, http::Method::POST])
         .allow_headers(tower_http::cors::AllowHeaders::mirror_request())
         .expose_headers(
-            [&["x-request-id"][..], &RECEIPT_HEADERS]
+            [&["x-request-id", "retry-after", "x-should-retry"][..], &RECEIPT_HEADERS]
                 .concat()
                 .into_iter()
                 .map(HeaderName::from_static)

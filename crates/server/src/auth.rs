@@ -1,7 +1,8 @@
 //! Who may ask: those who have one of the keys.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -35,9 +36,47 @@ pub struct Key {
     spent: Mutex<budget::Spent>,
 }
 
-/// Who asks, among a request's extensions: the holder of a key, where one is asked for.
+/// Who asks, among a request's extensions.
 #[derive(Clone, Default)]
-pub struct Caller(pub Option<Arc<Key>>);
+pub struct Caller {
+    /// The key that it holds, where one is asked for.
+    pub key: Option<Arc<Key>>,
+    /// Where it asks from, if it asks over a socket.
+    pub peer: Option<IpAddr>,
+}
+
+/// The other end of a connection, among its requests' extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+/// What takes turns with others: the holder of a key, or a machine where no key is asked for. Of a request's head nothing but its key
+/// counts: the rest is whatever a client likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Party {
+    Key([u8; 32]),
+    Peer(Option<IpAddr>),
+}
+
+impl Caller {
+    /// Whose turn it is when it is this one's.
+    pub fn party(&self) -> u64 {
+        let party = match &self.key {
+            Some(key) => Party::Key(key.digest),
+            None => Party::Peer(self.peer.map(network)),
+        };
+        let mut hasher = DefaultHasher::new();
+        party.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// What one machine has at least of addresses: in IPv6, 2^64 of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        address => address,
+    }
+}
 
 impl Key {
     /// What the log calls it.
@@ -96,7 +135,7 @@ impl Keys {
     /// Whose a request with this `Authorization` is, if it may be answered. Takes the same time for every wrong key.
     fn admits(&self, authorization: Option<&[u8]>) -> Option<Caller> {
         if self.0.is_empty() {
-            return Some(Caller(None));
+            return Some(Caller::default());
         }
         let scheme = b"bearer ";
         let (given, key) = authorization.and_then(|value| value.split_at_checked(scheme.len()))?;
@@ -105,7 +144,8 @@ impl Keys {
             true => Some(known),
             false => found,
         });
-        found.filter(|_| given.eq_ignore_ascii_case(scheme)).map(|key| Caller(Some(key.clone())))
+        let found = found.filter(|_| given.eq_ignore_ascii_case(scheme));
+        found.map(|key| Caller { key: Some(key.clone()), peer: None })
     }
 }
 
@@ -137,7 +177,8 @@ pub async fn check(State(app): State<Arc<App>>, mut request: Request, next: Next
         false => app.keys.admits(authorization),
     };
     if let Some(caller) = caller {
-        request.extensions_mut().insert(caller);
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+        request.extensions_mut().insert(Caller { peer, ..caller });
         return next.run(request).await;
     }
     ApiError::new(StatusCode::UNAUTHORIZED, "authentication_error", message).code("invalid_api_key").into_response()
@@ -164,7 +205,7 @@ mod tests {
     fn only_who_has_a_key_is_let_in() {
         let two = ApiKey { name: Some("second".into()), key: "two".into() };
         let keys = Keys::new(&["one".into(), two], &BTreeMap::new());
-        let second = keys.admits(Some(b"Bearer two")).and_then(|caller| caller.0);
+        let second = keys.admits(Some(b"Bearer two")).and_then(|caller| caller.key);
         assert_eq!(second.expect("a key").name(), "second");
         for (authorization, admitted) in [
             (Some(&b"Bearer one"[..]), true),
@@ -179,5 +220,25 @@ mod tests {
             assert_eq!(keys.admits(authorization).is_some(), admitted, "{authorization:?}");
         }
         assert!(Keys::new(&[], &BTreeMap::new()).admits(None).is_some());
+    }
+
+    #[test]
+    fn a_party_is_a_key_however_it_is_sent_or_a_machine_where_no_key_is_asked_for() {
+        let keys = Keys::new(&["one".into(), "two".into()], &BTreeMap::new());
+        let party = |authorization: &[u8], peer: &str| {
+            let caller = keys.admits(Some(authorization)).expect("a key of the server's");
+            Caller { peer: peer.parse().ok(), ..caller }.party()
+        };
+        assert_eq!(party(b"Bearer one", "10.0.0.1"), party(b"bEaReR one", "10.0.0.2"));
+        assert_ne!(party(b"Bearer one", "10.0.0.1"), party(b"Bearer two", "10.0.0.1"));
+        let open = Keys::new(&[], &BTreeMap::new());
+        let party = |authorization: &'static [u8], peer: &str| {
+            let caller = open.admits(Some(authorization)).expect("anybody is let in");
+            Caller { peer: peer.parse().ok(), ..caller }.party()
+        };
+        assert_eq!(party(b"Bearer one", "10.0.0.1"), party(b"anything", "::ffff:10.0.0.1"));
+        assert_ne!(party(b"Bearer one", "10.0.0.1"), party(b"Bearer one", "10.0.0.2"));
+        assert_eq!(party(b"", "2001:db8::1"), party(b"", "2001:db8::2:0:0:9"), "of one machine");
+        assert_ne!(party(b"", "2001:db8::1"), party(b"", "2001:db8:0:1::1"));
     }
 }

@@ -10,7 +10,7 @@ use crate::app::{App, json_with};
 use crate::calls::{Calls, Said};
 use crate::openai::chat::{ChatAnswer, ChatChoice, ChatChunk, ChatChunkChoice, ChatDelta, ChatRequest, ChatResponse};
 use crate::openai::logprobs::{ChatLogprob, ChatLogprobs};
-use crate::openai::{ApiError, ErrorBody, Fields, Finish, Usage, now};
+use crate::openai::{ApiError, Ending, ErrorBody, Fields, Finish, Usage, now};
 use crate::prompt::Read;
 use crate::run::{self, Run};
 use crate::service::Delta;
@@ -97,7 +97,7 @@ struct News {
     /// What was said and called.
     said: Vec<Said>,
     logprobs: Option<Vec<ChatLogprob>>,
-    finish: Option<Finish>,
+    ending: Option<Ending>,
 }
 
 impl Choice {
@@ -107,34 +107,36 @@ impl Choice {
         if was_thinking {
             run.thought(delta.tokens);
         }
-        let mut finish = delta.end.and_then(Result::ok).map(Finish::from);
-        if finish.is_some() {
+        let mut ending = delta.end.and_then(Result::ok).map(Ending::from);
+        if ending.is_some() {
             let rest = self.thinking.finish();
             parts.reasoning.push_str(&rest.reasoning);
             parts.content.push_str(&rest.content);
         }
-        let is_cut = finish.is_some_and(Finish::is_cut);
+        let is_cut = ending.is_some_and(Ending::is_cut);
         let said = match &mut self.calls {
             None if parts.content.is_empty() => vec![],
             None => vec![Said::Text(parts.content)],
             Some(calls) => {
                 let mut said = calls.push(&parts.content);
-                if finish.is_some() {
+                if let Some(ending) = &mut ending {
                     said.extend(calls.finish());
+                    if calls.have_ended() && !is_cut {
+                        ending.finish = Finish::ToolCalls;
+                    }
                 }
-                finish = finish.map(|finish| if calls.have_ended() && !is_cut { Finish::ToolCalls } else { finish });
                 said
             }
         };
-        if let Some(finish) = finish {
-            run.ended(finish);
+        if let Some(ending) = ending {
+            run.ended(ending);
         }
-        let tokenizer = &run.lease.service().tokenizer;
+        let tokenizer = &run.tokenizer;
         let logprobs = self.alignment.as_mut().map(|alignment| {
             let tokens = alignment.push(tokenizer, delta.logprobs, &delta.text, is_cut);
             tokens.map(|token| ChatLogprob::new(tokenizer, token.id, &token.logprob)).collect()
         });
-        News { reasoning: parts.reasoning, said, logprobs, finish }
+        News { reasoning: parts.reasoning, said, logprobs, ending }
     }
 }
 
@@ -153,6 +155,7 @@ impl Answering {
             },
             logprobs: choice.alignment.as_ref().map(|_| ChatLogprobs::default()),
             finish_reason: Finish::Stop,
+            cut_by: None,
         };
         let mut done: Vec<ChatChoice> = choices.iter().enumerate().map(empty).collect();
         let usage = run.collect(|run, delta| {
@@ -166,7 +169,9 @@ impl Answering {
             if let Some(all) = &mut choice.logprobs {
                 all.content.extend(news.logprobs.unwrap_or_default());
             }
-            choice.finish_reason = news.finish.unwrap_or(choice.finish_reason);
+            if let Some(Ending { finish, cut_by }) = news.ending {
+                (choice.finish_reason, choice.cut_by) = (finish, cut_by);
+            }
         });
         let usage = usage.await?;
         for message in
@@ -203,13 +208,17 @@ impl Chunks for Streamed {
     fn begin(&mut self, out: &mut Events) {
         for index in 0..self.answer.choices.len() {
             let delta = ChatDelta { role: Some("assistant"), content: Some(""), ..ChatDelta::default() };
-            self.send(out, &[ChatChunkChoice { index, delta, logprobs: None, finish_reason: None }], None);
+            self.send(
+                out,
+                &[ChatChunkChoice { index, delta, logprobs: None, finish_reason: None, cut_by: None }],
+                None,
+            );
         }
     }
 
     fn push(&mut self, run: &mut Run, delta: Delta, out: &mut Events) {
         let index = delta.choice;
-        let News { reasoning, said, logprobs, finish } = self.answer.choices[index].take(run, delta);
+        let News { reasoning, said, logprobs, ending } = self.answer.choices[index].take(run, delta);
         let mut deltas: Vec<ChatDelta> = Vec::with_capacity(said.len() + 1);
         if !reasoning.is_empty() {
             deltas.push(ChatDelta { reasoning_content: Some(&reasoning), ..ChatDelta::default() });
@@ -224,11 +233,11 @@ impl Chunks for Streamed {
         let last = deltas.len().saturating_sub(1);
         for (at, delta) in deltas.into_iter().enumerate() {
             let logprobs = if at == last { logprobs.take() } else { None };
-            self.send(out, &[ChatChunkChoice { index, delta, logprobs, finish_reason: None }], None);
+            self.send(out, &[ChatChunkChoice { index, delta, logprobs, finish_reason: None, cut_by: None }], None);
         }
-        if finish.is_some() {
-            let delta = ChatDelta::default();
-            self.send(out, &[ChatChunkChoice { index, delta, logprobs: None, finish_reason: finish }], None);
+        if let Some(Ending { finish, cut_by }) = ending {
+            let (delta, finish_reason) = (ChatDelta::default(), Some(finish));
+            self.send(out, &[ChatChunkChoice { index, delta, logprobs: None, finish_reason, cut_by }], None);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::alignment::Alignment;
 use crate::app::{App, json_with};
 use crate::openai::completions::{CompletionChoice, CompletionRequest, CompletionResponse};
 use crate::openai::logprobs::CompletionLogprobs;
-use crate::openai::{ApiError, ErrorBody, Fields, Finish, Usage, now};
+use crate::openai::{ApiError, Ending, ErrorBody, Fields, Usage, now};
 use crate::prompt::Prompts;
 use crate::run::{self, Run};
 use crate::service::Delta;
@@ -74,12 +74,12 @@ impl Answering {
     /// What a step brought, as a client is told it.
     fn take(&mut self, run: &mut Run, delta: Delta) -> CompletionChoice<'static> {
         let Delta { choice: index, text, logprobs, end, .. } = delta;
-        let finish_reason = end.and_then(Result::ok).map(Finish::from);
-        if let Some(finish) = finish_reason {
-            run.ended(finish);
+        let ending = end.and_then(Result::ok).map(Ending::from);
+        if let Some(ending) = ending {
+            run.ended(ending);
         }
-        let tokenizer = &run.lease.service().tokenizer;
-        let is_cut = finish_reason.is_some_and(Finish::is_cut);
+        let tokenizer = &run.tokenizer;
+        let is_cut = ending.is_some_and(Ending::is_cut);
         let logprobs = self.choices[index].as_mut().map(|alignment| {
             let mut all = CompletionLogprobs::default();
             for token in alignment.push(tokenizer, logprobs, &text, is_cut) {
@@ -87,7 +87,8 @@ impl Answering {
             }
             all
         });
-        CompletionChoice { index, text: Cow::Owned(text), logprobs, finish_reason }
+        let (finish_reason, cut_by) = (ending.map(|ending| ending.finish), ending.and_then(|ending| ending.cut_by));
+        CompletionChoice { index, text: Cow::Owned(text), logprobs, finish_reason, cut_by }
     }
 
     fn response<'a>(

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
-use whit_engine::Options;
+use whit_engine::{KvFormat, Options, WeightFormat};
 use whit_meter::ledger::{self, Record, Redaction};
 use whit_meter::{Choice, Idle, Promise, Tariff, parse_duration};
 
@@ -238,6 +238,9 @@ pub struct Limits {
     /// Time that a client may take no byte of an answer.
     #[serde(deserialize_with = "seconds")]
     pub write_timeout: Duration,
+    /// Time that a client may be behind: that there may be something of an answer that it has not taken.
+    #[serde(deserialize_with = "seconds")]
+    pub send_timeout: Duration,
     /// Time that requests wait for a model to load.
     #[serde(deserialize_with = "seconds")]
     pub load_timeout: Duration,
@@ -263,6 +266,7 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
+            send_timeout: Duration::from_secs(300),
             load_timeout: Duration::from_secs(600),
             answer_timeout: Duration::from_secs(3600),
             drain_timeout: Duration::from_secs(60),
@@ -321,18 +325,31 @@ impl Config {
                 self.host
             ));
         }
-        let is_wrong = |key: &&ApiKey| key.key.is_empty() || key.key.chars().any(|c| !c.is_ascii_graphic());
-        if let Some(ApiKey { key, .. }) = self.api_keys.iter().find(is_wrong) {
-            return wrong(format!("an API key of {} characters has others than letters, digits and signs", key.len()));
+        // Those of a file have been looked at with their lines.
+        if let Some((at, problem)) =
+            self.api_keys.iter().enumerate().find_map(|(at, key)| Some((at, key_problem(&key.key)?)))
+        {
+            return wrong(format!("API key {} of {}: {problem}", at + 1, self.api_keys.len()));
         }
         self.check_costs()?;
         self.check_ledger()?;
         let limits = &self.limits;
-        let counts = [limits.choices, limits.queue, limits.connections, limits.headers];
-        if counts.contains(&0) || limits.header_bytes < 1024 || limits.body_bytes < 1024 {
-            return wrong("a limit of 0 lets nobody in; a head and a body need at least 1024 bytes".into());
+        let least = [
+            ("choices", limits.choices, 1),
+            ("queue", limits.queue, 1),
+            ("connections", limits.connections, 1),
+            ("headers", limits.headers, 1),
+            ("header_bytes", limits.header_bytes, 1024),
+            ("body_bytes", limits.body_bytes, 1024),
+            ("prompt_tokens", limits.prompt_tokens.unwrap_or(usize::MAX), 1),
+            ("answer_tokens", limits.answer_tokens.unwrap_or(usize::MAX), 1),
+        ];
+        match least.into_iter().find(|&(_, value, least)| value < least) {
+            Some((name, value, least)) => {
+                wrong(format!("[limits] {name} is {value}, which lets nobody in: use {least} or more"))
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Checks what is said of the ledger, without opening it.
@@ -412,6 +429,21 @@ pub struct File {
     /// As [`Config::idle_unload`], in seconds.
     #[serde(deserialize_with = "maybe_seconds")]
     pub idle_unload: Option<Duration>,
+    /// As [`FileModel::context`], of models that do not say it; so are the next ones.
+    pub context: Option<usize>,
+    /// As [`FileModel::sequences`].
+    pub sequences: Option<usize>,
+    /// As [`FileModel::threads`].
+    pub threads: Option<usize>,
+    /// As [`FileModel::max_stall`].
+    #[serde(deserialize_with = "maybe_millis")]
+    pub max_stall: Option<Duration>,
+    /// As [`FileModel::kv`].
+    #[serde(deserialize_with = "maybe_kv")]
+    pub kv: Option<KvFormat>,
+    /// As [`FileModel::weights`].
+    #[serde(deserialize_with = "maybe_weights")]
+    pub weights: Option<WeightFormat>,
     /// `[limits]`.
     pub limits: Limits,
     /// `[meter]`.
@@ -440,6 +472,17 @@ pub struct FileModel {
     pub context: Option<usize>,
     /// Sequences of full context that the KV cache has room for.
     pub sequences: Option<usize>,
+    /// Threads to compute with.
+    pub threads: Option<usize>,
+    /// How long a running answer may wait for its next token while prompts are read, in milliseconds.
+    #[serde(default, deserialize_with = "maybe_millis")]
+    pub max_stall: Option<Duration>,
+    /// How keys and values are kept: `"f16"`, `"bf16"`, `"q8"` or `"f32"`.
+    #[serde(default, deserialize_with = "maybe_kv")]
+    pub kv: Option<KvFormat>,
+    /// How matrices in floats are kept: `"q4"`, `"q6"`, `"q8"`, `"bf16"` or `"as-is"`.
+    #[serde(default, deserialize_with = "maybe_weights")]
+    pub weights: Option<WeightFormat>,
     /// Load it at start, not when it is first asked for.
     #[serde(default)]
     pub preload: bool,
@@ -471,24 +514,39 @@ impl File {
     }
 }
 
+/// What is wrong with a key, which is not repeated.
+fn key_problem(key: &str) -> Option<String> {
+    if key.is_empty() {
+        return Some("it is empty".into());
+    }
+    let mend = "use letters, digits and signs of ASCII, without spaces";
+    let odd = key.chars().position(|c| !c.is_ascii_graphic())?;
+    Some(format!("character {} of its {} cannot be sent as a key: {mend}", odd + 1, key.chars().count()))
+}
+
 /// Keys of a file: `KEY` or `NAME KEY` on each line; empty lines and those that begin with `#` do not count.
 ///
 /// # Errors
-/// If it cannot be read, holds no key, or calls two of them the same.
+/// If it cannot be read, holds no key, or calls two of them the same; if a line holds something else. With the line.
 pub fn read_keys(path: &Path) -> Result<Vec<ApiKey>, ServerError> {
     let text = std::fs::read_to_string(path).map_err(|source| ServerError::File { path: path.to_owned(), source })?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = text.lines().zip(1..).map(|(line, number)| (line.trim(), number));
     let mut keys: Vec<ApiKey> = vec![];
-    for line in lines {
-        let key = match line.split_once(char::is_whitespace) {
-            Some((name, key)) => ApiKey { name: Some(name.to_owned()), key: key.trim_start().to_owned() },
-            None => line.into(),
+    for (line, number) in lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#')) {
+        let wrong = |problem: String| Err(ServerError::Config(format!("{}: line {number}: {problem}", path.display())));
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let key = match words[..] {
+            [key] => key.into(),
+            [name, key] => ApiKey { name: Some(name.to_owned()), key: key.to_owned() },
+            _ => return wrong(format!("{} words: write a key, or a name and a key", words.len())),
         };
+        if let Some(problem) = key_problem(&key.key) {
+            return wrong(format!("the key: {problem}"));
+        }
         if let Some(name) = &key.name
             && keys.iter().any(|other| other.name.as_ref() == Some(name))
         {
-            let message = format!("{}: two keys are called {name}: give one another name", path.display());
-            return Err(ServerError::Config(message));
+            return wrong(format!("two keys are called {name}: give one another name"));
         }
         keys.push(key);
     }
@@ -528,6 +586,46 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Er
     let seconds = f64::deserialize(deserializer)?;
     let wrong = || serde::de::Error::custom(format!("{seconds} is no time in seconds"));
     Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero()).ok_or_else(wrong)
+}
+
+fn maybe_millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    Ok(Some(Duration::from_millis(u64::deserialize(deserializer)?)))
+}
+
+fn maybe_kv<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<KvFormat>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Word {
+        F16,
+        Bf16,
+        Q8,
+        F32,
+    }
+    Ok(Some(match Word::deserialize(deserializer)? {
+        Word::F16 => KvFormat::F16,
+        Word::Bf16 => KvFormat::BF16,
+        Word::Q8 => KvFormat::Q8,
+        Word::F32 => KvFormat::F32,
+    }))
+}
+
+fn maybe_weights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<WeightFormat>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Word {
+        Q4,
+        Q6,
+        Q8,
+        Bf16,
+        AsIs,
+    }
+    Ok(Some(match Word::deserialize(deserializer)? {
+        Word::Q4 => WeightFormat::Q4,
+        Word::Q6 => WeightFormat::Q6,
+        Word::Q8 => WeightFormat::Q8,
+        Word::Bf16 => WeightFormat::Bf16,
+        Word::AsIs => WeightFormat::AsIs,
+    }))
 }
 
 fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
@@ -574,6 +672,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_with_limits_and_keys_is_told_with_its_place() {
+        let config = |limits: Limits, keys: &[&str]| Config {
+            models: vec![model("m")],
+            limits,
+            api_keys: keys.iter().map(|&key| key.into()).collect(),
+            ..Config::default()
+        };
+        let usual = Limits::default;
+        for (config, words) in [
+            (config(Limits { queue: 0, ..usual() }, &[]), "[limits] queue is 0, which lets nobody in: use 1 or more"),
+            (config(Limits { body_bytes: 1000, ..usual() }, &[]), "[limits] body_bytes is 1000"),
+            (config(Limits { answer_tokens: Some(0), ..usual() }, &[]), "[limits] answer_tokens is 0"),
+            (config(usual(), &["one", "two words"]), "API key 2 of 2: character 4 of its 9"),
+            (config(usual(), &[""]), "API key 1 of 1: it is empty"),
+        ] {
+            let sentence = config.check().unwrap_err().to_string();
+            assert!(sentence.contains(words), "{sentence:?} has no {words:?}");
+        }
+    }
+
+    #[test]
     fn models_have_names_of_their_own() {
         assert!(Config::default().check().is_err());
         assert!(Config { models: vec![model("a"), model("b")], ..Config::default() }.check().is_ok());
@@ -591,6 +710,9 @@ mod tests {
         assert_eq!(file.model[0].context, Some(4096));
         assert_eq!(file.meter.source, MeterSource::On(Choice::Auto));
         assert!(toml::from_str::<File>("[limits]\nqeue = 9\n").is_err());
+        for text in ["kv = \"f64\"", "[[model]]\nsource = \"a\"\nweights = \"q5\"", "max_stall = -1"] {
+            assert!(toml::from_str::<File>(text).is_err(), "{text}");
+        }
         assert!(toml::from_str::<File>("idle_unload = -1\n").is_err());
     }
 
@@ -698,7 +820,14 @@ mod tests {
         let named = |name: &str, key: &str| ApiKey { name: Some(name.into()), key: key.into() };
         let keys = read("# ours\nsk-1\nalice  sk-2\n\nbob\tsk-3\n").unwrap();
         assert_eq!(keys, ["sk-1".into(), named("alice", "sk-2"), named("bob", "sk-3")]);
-        assert!(read("a k1\na k2\n").unwrap_err().to_string().contains("two keys are called a"));
+        for (text, words) in [
+            ("a k1\na k2\n", "keys.txt: line 2: two keys are called a"),
+            ("k1\n\n  alice has key  \n", "keys.txt: line 3: 3 words"),
+            ("k1\nalice schlüssel\n", "keys.txt: line 2: the key: character 5 of its 9 "),
+        ] {
+            let sentence = read(text).unwrap_err().to_string();
+            assert!(sentence.contains(words) && !sentence.contains("schl"), "{sentence:?} has no {words:?}");
+        }
         assert!(read("# none\n").unwrap_err().to_string().contains("holds no key"));
     }
 }

@@ -118,18 +118,17 @@ pub struct Fleet {
     gate: Arc<AsyncMutex<()>>,
     /// A model was loaded.
     loaded: Notify,
-    /// A lease was given back, or somebody waits for one no more.
-    returned: Notify,
+    /// A model is used by one less, or somebody waits for one no more.
+    returned: Arc<Notify>,
     created: u64,
 }
 
 struct Slot {
     config: ModelConfig,
     state: Mutex<State>,
-    leases: AtomicUsize,
+    uses: Arc<Uses>,
     /// Who waits for it to be loaded.
     waiting: AtomicUsize,
-    last_used: Mutex<Instant>,
     /// As it was loaded last.
     facts: Mutex<Option<Facts>>,
     /// When it could not be loaded last, and why.
@@ -140,18 +139,55 @@ enum State {
     Unloaded,
     Loading,
     Loaded(Arc<Service>),
-    /// Nobody new gets it; it goes when the last lease is back.
+    /// Nobody new gets it; it goes when nobody uses it any more.
     Leaving(Arc<Service>),
 }
 
-/// A model that stays in memory as long as this is held.
+/// Who uses a model.
+struct Uses {
+    count: AtomicUsize,
+    last: Mutex<Instant>,
+    /// That of the fleet.
+    returned: Arc<Notify>,
+}
+
+impl Uses {
+    fn new(returned: Arc<Notify>) -> Arc<Uses> {
+        Arc::new(Uses { count: AtomicUsize::new(0), last: Mutex::new(Instant::now()), returned })
+    }
+
+    fn are_none(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+}
+
+/// A model stays in memory as long as this is held. It knows neither the model nor the fleet, so that the model's own thread may hold it.
+pub struct Stay(Arc<Uses>);
+
+impl Stay {
+    fn new(uses: &Arc<Uses>) -> Stay {
+        uses.count.fetch_add(1, Ordering::AcqRel);
+        Stay(uses.clone())
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        *lock(&self.0.last) = Instant::now();
+        self.0.count.fetch_sub(1, Ordering::AcqRel);
+        self.0.returned.notify_waiters();
+    }
+}
+
+/// A model that is used, and stays in memory as long as this is held.
 pub struct Lease {
+    // Dropped before the stay: the last one to let go of a service waits for its thread, and that must not be here.
+    service: Arc<Service>,
+    stay: Stay,
     fleet: Arc<Fleet>,
     at: usize,
     /// Which of its adapters was asked for.
     adapter: Option<usize>,
-    /// Until it is dropped.
-    service: Option<Arc<Service>>,
 }
 
 impl Lease {
@@ -163,7 +199,12 @@ impl Lease {
 
     /// The model.
     pub fn service(&self) -> &Service {
-        self.service.as_ref().expect("it is taken only when the lease is dropped")
+        &self.service
+    }
+
+    /// What keeps the model in memory for whoever has no need of the lease any more.
+    pub fn stay(&self) -> Stay {
+        Stay::new(&self.stay.0)
     }
 
     /// What requests call it, with the adapter that was asked for.
@@ -175,17 +216,6 @@ impl Lease {
     /// The adapter that was asked for.
     pub fn adapter(&self) -> Option<AdapterId> {
         self.adapter.map(|adapter| self.service().adapters[adapter])
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let slot = &self.fleet.slots[self.at];
-        *lock(&slot.last_used) = Instant::now();
-        // Before the count: the last one to let go of a service waits for its thread, and that must not be here.
-        drop(self.service.take());
-        slot.leases.fetch_sub(1, Ordering::AcqRel);
-        self.fleet.returned.notify_waiters();
     }
 }
 
@@ -214,12 +244,12 @@ impl Fleet {
         metrics: Arc<Metrics>,
         metering: Option<Arc<Metering>>,
     ) -> Fleet {
+        let returned = Arc::new(Notify::new());
         let slots = config.models.iter().map(|model| Slot {
             config: model.clone(),
             state: Mutex::new(State::Unloaded),
-            leases: AtomicUsize::new(0),
+            uses: Uses::new(returned.clone()),
             waiting: AtomicUsize::new(0),
-            last_used: Mutex::new(Instant::now()),
             facts: Mutex::new(None),
             failed: Mutex::new(None),
         });
@@ -233,7 +263,7 @@ impl Fleet {
             metering,
             gate: Arc::default(),
             loaded: Notify::new(),
-            returned: Notify::new(),
+            returned,
             created: crate::openai::now(),
         }
     }
@@ -285,7 +315,7 @@ impl Fleet {
         let Ok(_gate) = self.gate.try_lock() else { return };
         for at in 0..self.slots.len() {
             let slot = &self.slots[at];
-            let is_idle = || slot.leases.load(Ordering::Acquire) == 0 && lock(&slot.last_used).elapsed() >= idle;
+            let is_idle = || slot.uses.are_none() && lock(&slot.uses.last).elapsed() >= idle;
             self.unload_if(at, is_idle).await;
         }
     }
@@ -303,11 +333,6 @@ impl Fleet {
         self.slots.iter().map(|slot| (slot.config.name.clone(), lock(&slot.facts).clone())).collect()
     }
 
-    /// How many models there are.
-    pub fn count(&self) -> usize {
-        self.slots.len()
-    }
-
     /// What there is to ask.
     pub fn list(&self) -> Vec<ModelObject> {
         let all = self.slots.iter().flat_map(|slot| {
@@ -317,9 +342,9 @@ impl Fleet {
         all.map(|(slot, adapter)| self.object(slot, adapter)).collect()
     }
 
-    /// Whether there is a model called `name`.
+    /// Whether there is a model called `name`, or one with an adapter that is.
     pub fn serves(&self, name: &str) -> bool {
-        self.slots.iter().any(|slot| slot.config.name == name)
+        self.slots.iter().any(|slot| slot.config.names().any(|other| other == name))
     }
 
     /// The model called `name`, as [`Fleet::list`] has it.
@@ -364,8 +389,8 @@ impl Fleet {
         let slot = &self.slots[at];
         match &*lock(&slot.state) {
             State::Loaded(service) if service.is_alive() => {
-                slot.leases.fetch_add(1, Ordering::AcqRel);
-                Some(Lease { fleet: self.clone(), at, adapter: None, service: Some(service.clone()) })
+                let (service, stay) = (service.clone(), Stay::new(&slot.uses));
+                Some(Lease { service, stay, fleet: self.clone(), at, adapter: None })
             }
             _ => None,
         }
@@ -469,7 +494,7 @@ impl Fleet {
             Ok(service) => (State::Loaded(Arc::new(service)), Ok(())),
             Err(error) => (State::Unloaded, Err(error)),
         };
-        *lock(&slot.last_used) = Instant::now();
+        *lock(&slot.uses.last) = Instant::now();
         *lock(&slot.state) = state;
         if result.is_ok() {
             self.loaded.notify_waiters();
@@ -484,7 +509,7 @@ impl Fleet {
         while self.in_memory() + bytes > memory && self.unload_oldest().await {}
     }
 
-    /// Waits for something that becomes true when a lease is returned or a wait ends.
+    /// Waits for something that becomes true when a use or a wait ends.
     async fn until_returned(&self, is_so: impl Fn() -> bool) {
         loop {
             let mut returned = std::pin::pin!(self.returned.notified());
@@ -510,10 +535,8 @@ impl Fleet {
         let loaded = |slot: &&(usize, &Slot)| matches!(*lock(&slot.1.state), State::Loaded(_));
         let slots: Vec<(usize, &Slot)> = self.slots.iter().enumerate().collect();
         // Those at work go last.
-        let oldest = slots.iter().filter(loaded).min_by_key(|(_, slot)| {
-            let is_busy = slot.leases.load(Ordering::Acquire) > 0;
-            (is_busy, *lock(&slot.last_used))
-        });
+        let oldest =
+            slots.iter().filter(loaded).min_by_key(|(_, slot)| (!slot.uses.are_none(), *lock(&slot.uses.last)));
         let Some(&(at, _)) = oldest else { return false };
         self.unload(at).await;
         true
@@ -537,7 +560,7 @@ impl Fleet {
                 State::Unloaded | State::Loading => return,
             }
         }
-        self.until_returned(|| slot.leases.load(Ordering::Acquire) == 0).await;
+        self.until_returned(|| slot.uses.are_none()).await;
         let state = std::mem::replace(&mut *lock(&slot.state), State::Unloaded);
         if let State::Loaded(service) | State::Leaving(service) = state {
             // Its thread ends and its memory is freed before anything else is loaded.

@@ -15,7 +15,7 @@ use crate::ServerError;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::config::{Config, KeyLimits};
-use crate::openai::{ErrorName, Finish};
+use crate::openai::ErrorName;
 use crate::trace::{Record, RequestId};
 
 /// The model of requests that ask for none that is served: what they ask for is whatever a stranger likes.
@@ -133,18 +133,14 @@ fn outcome(record: &Record) -> Outcome {
     if !record.is_complete {
         return Outcome::Failed(record.error.unwrap_or(ABORTED).to_owned());
     }
-    let mut reasons: Vec<&str> = record.finish_reasons.iter().map(|reason| reason.as_str()).collect();
-    reasons.sort_unstable();
-    reasons.dedup();
-    // Vectors give no reason; `/metrics` counts them so.
-    Outcome::Finished(if reasons.is_empty() { Finish::Stop.as_str().to_owned() } else { reasons.join(",") })
+    Outcome::Finished(record.reasons())
 }
 
 /// Keeps a row of the request, if there is a ledger.
 pub async fn keep(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let Some(ledger) = &app.ledger else { return next.run(request).await };
     let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    let key = request.extensions().get::<Caller>().and_then(|caller| caller.0.as_ref()?.own_name());
+    let key = request.extensions().get::<Caller>().and_then(|caller| caller.key.as_ref()?.own_name());
     let row = Row::begin(ledger, id, key);
     request.extensions_mut().insert(row.clone());
     let response = next.run(request).await;

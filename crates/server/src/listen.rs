@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
+use crate::auth::Peer;
 use crate::config::Limits;
 use crate::stop::Stop;
 use crate::timed::Timed;
@@ -40,10 +41,10 @@ pub async fn listen(listener: TcpListener, router: Router, tls: Option<TlsAccept
             // Without a place, connections wait in the system's queue.
             let Ok(place) = places.clone().acquire_owned().await else { return };
             match listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     let connections = connections.clone();
                     tasks.spawn(async move {
-                        connections.serve(stream).await;
+                        connections.serve(stream, Peer(peer.ip())).await;
                         drop(place);
                     });
                 }
@@ -70,23 +71,26 @@ pub async fn listen(listener: TcpListener, router: Router, tls: Option<TlsAccept
 }
 
 impl Connections {
-    async fn serve(&self, stream: TcpStream) {
+    async fn serve(&self, stream: TcpStream, peer: Peer) {
         // Tokens are small and are wanted now.
         let _ = stream.set_nodelay(true);
-        let stream = Timed::new(stream, self.limits.write_timeout);
+        let stream = Timed::new(stream, self.limits.write_timeout, self.limits.send_timeout);
         match &self.tls {
-            None => self.speak(stream).await,
+            None => self.speak(stream, peer).await,
             Some(tls) => match tokio::time::timeout(self.limits.header_timeout, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.speak(stream).await,
+                Ok(Ok(stream)) => self.speak(stream, peer).await,
                 Ok(Err(error)) => debug!(%error, "a connection fails to begin TLS"),
                 Err(_) => debug!("a connection takes too long to begin TLS"),
             },
         }
     }
 
-    async fn speak(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let service =
-            tower::util::MapRequest::new(self.router.clone(), |request: http::Request<_>| request.map(Body::new));
+    async fn speak(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
+        let service = tower::util::MapRequest::new(self.router.clone(), move |request: http::Request<_>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            request
+        });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_timeout)

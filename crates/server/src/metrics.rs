@@ -91,6 +91,8 @@ pub struct ModelMetrics {
     prefix_hits: Counter,
     stopped: Counter,
     cut: Counter,
+    late: Counter,
+    beyond_grammar: Counter,
     over_budget: Counter,
     aborted: Counter,
     failed: Counter,
@@ -173,6 +175,8 @@ impl Metrics {
             prefix_hits: self.prefix_hits.get_or_create_owned(&labels),
             stopped: finished("stop"),
             cut: finished("length"),
+            late: finished("deadline"),
+            beyond_grammar: finished("constraint"),
             over_budget: finished("budget"),
             aborted: finished("abort"),
             failed: finished("error"),
@@ -244,19 +248,28 @@ impl ModelMetrics {
     pub fn finished(&self, reason: FinishReason, usage: &Usage, after: Duration) {
         match reason {
             FinishReason::Stop => self.stopped.inc(),
-            FinishReason::Length | FinishReason::Deadline | FinishReason::Constraint => self.cut.inc(),
+            FinishReason::Length => self.cut.inc(),
+            FinishReason::Deadline => self.late.inc(),
+            FinishReason::Constraint => self.beyond_grammar.inc(),
             FinishReason::NotFinite => self.failed.inc(),
             FinishReason::Budget => self.over_budget.inc(),
         };
-        self.prompt_tokens.inc_by(usage.prompt_tokens as u64);
-        self.prefix_queries.inc_by(usage.prompt_tokens as u64);
-        self.prefix_hits.inc_by(usage.cached_tokens as u64);
+        self.read(usage);
         self.request.observe(after.as_secs_f64());
     }
 
-    /// A client went away before the end.
-    pub fn aborted(&self) {
+    /// A client went away before the end. `usage` is what it took until then; its prompt counts if the reading of it was begun.
+    pub fn aborted(&self, usage: Option<&Usage>) {
         self.aborted.inc();
+        if let Some(usage) = usage.filter(|usage| usage.peak_cache_bytes > 0) {
+            self.read(usage);
+        }
+    }
+
+    fn read(&self, usage: &Usage) {
+        self.prompt_tokens.inc_by(usage.prompt_tokens as u64);
+        self.prefix_queries.inc_by(usage.prompt_tokens as u64);
+        self.prefix_hits.inc_by(usage.cached_tokens as u64);
     }
 }
 
@@ -296,6 +309,38 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
     }
+
+    #[test]
+    fn a_prompt_that_was_read_counts_also_if_its_client_went_away() {
+        let metrics = Metrics::default();
+        let model = metrics.model("m");
+        model.aborted(Some(&Usage { prompt_tokens: 5, cached_tokens: 3, peak_cache_bytes: 1, ..Usage::default() }));
+        model.aborted(Some(&Usage { prompt_tokens: 90, ..Usage::default() }));
+        model.aborted(None);
+        let text = metrics.text();
+        for line in [
+            "vllm:prompt_tokens_total{model_name=\"m\"} 5",
+            "vllm:prefix_cache_hits_total{model_name=\"m\"} 3",
+            "vllm:request_success_total{model_name=\"m\",finished_reason=\"abort\"} 3",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn answers_that_were_cut_count_by_what_cut_them() {
+        let metrics = Metrics::default();
+        let model = metrics.model("m");
+        for reason in [FinishReason::Length, FinishReason::Deadline, FinishReason::Constraint] {
+            model.finished(reason, &Usage::default(), Duration::ZERO);
+        }
+        let text = metrics.text();
+        for reason in ["length", "deadline", "constraint"] {
+            let line = format!("vllm:request_success_total{{model_name=\"m\",finished_reason=\"{reason}\"}} 1");
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+
     #[test]
     fn a_models_name_does_not_end_its_label() {
         let metrics = Metrics::default();

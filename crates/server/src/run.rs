@@ -4,9 +4,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-use http::HeaderValue;
 use tokio::sync::OwnedSemaphorePermit;
 use whit_engine::{Constraint, Grammar, Request};
+use whit_model::Tokenizer;
 
 use crate::account::{Account, Round};
 use crate::app::App;
@@ -14,8 +14,8 @@ use crate::auth::Caller;
 use crate::config::Limits;
 use crate::fleet::{Fleet, Lease};
 use crate::ledger::{Row, Texts};
-use crate::openai::{ApiError, Finish, SamplingFields, Usage};
-use crate::service::{Answer, Delta, Place, Service, Submission, SubmitError};
+use crate::openai::{ApiError, Ending, SamplingFields, Usage};
+use crate::service::{Answer, Delta, Held, Place, Service, Submission, SubmitError};
 use crate::span::RequestSpan;
 use crate::stop::Open;
 use crate::trace::{Record, RequestId};
@@ -25,16 +25,22 @@ use crate::{prompt, shape};
 pub struct Run {
     /// What comes of it.
     pub answer: Answer,
-    /// The model.
-    pub lease: Lease,
+    /// The model's: the model itself is needed only until the engine is done.
+    pub tokenizer: Arc<Tokenizer>,
     terms: Terms,
-    /// What a call in several batches keeps from one to the next.
-    places: Vec<Place>,
+    batches: Option<Batches>,
     /// Choices that are not over.
     open_choices: usize,
     keeps_texts: bool,
     /// Dropped last: the server waits for it before it closes.
     _open: Open,
+}
+
+/// What requests are submitted with; a call in several batches keeps it from one to the next.
+struct Batches {
+    lease: Lease,
+    held: Arc<Held>,
+    places: Vec<Place>,
 }
 
 /// What all requests of a call have in common.
@@ -54,7 +60,8 @@ struct Terms {
 }
 
 impl Terms {
-    fn submit(&self, lease: &Lease, mut requests: Vec<Request>, places: Vec<Place>) -> Result<Answer, ApiError> {
+    fn submit(&self, batches: &Batches, mut requests: Vec<Request>) -> Result<Answer, ApiError> {
+        let Batches { lease, held, places } = batches;
         let max_cache_bytes = self.max_bytes.map(|bytes| bytes / requests.len().max(1) as u64);
         for request in &mut requests {
             (request.client, request.user) = self.client;
@@ -64,7 +71,8 @@ impl Terms {
             request.adapter = lease.adapter();
         }
         let (stream, received, account) = (self.stream, self.received, self.account.clone());
-        let submission = Submission { requests, stream, received, places, account };
+        let (places, held) = (places.clone(), held.clone());
+        let submission = Submission { requests, stream, received, places, account, held };
         lease.service().submit(submission).map_err(|error| not_taken(lease, &error))
     }
 }
@@ -84,8 +92,10 @@ fn not_taken(lease: &Lease, error: &SubmitError) -> ApiError {
 
 /// A call as it came in.
 pub struct Call {
-    /// Counts it as open.
+    /// Counts it as open, until its answer is sent.
     pub open: Open,
+    /// Counts it among the calls that the server has taken, until the engine is done with it.
+    pub admission: OwnedSemaphorePermit,
     /// Its id.
     pub request_id: RequestId,
     /// What is told of it.
@@ -98,8 +108,6 @@ pub struct Call {
     pub received: Instant,
     /// The same, by the clock.
     pub at: SystemTime,
-    /// The key that it came with.
-    pub key: Option<HeaderValue>,
     /// The room its body takes until the engine has what became of it.
     pub large_body: Option<OwnedSemaphorePermit>,
     /// Whose that is.
@@ -118,14 +126,11 @@ impl Call {
         fleet.acquire(name).await
     }
 
-    /// Who asks, for taking turns: whoever has the same key, and within it the same `user`.
+    /// Who asks, for taking turns: its party, and within that the `user`.
     pub fn client(&self, user: Option<&str>) -> (u64, u64) {
-        let hash = |who: Option<&[u8]>| {
-            let mut hasher = DefaultHasher::new();
-            who.hash(&mut hasher);
-            hasher.finish()
-        };
-        (hash(self.key.as_ref().map(HeaderValue::as_bytes)), hash(user.map(str::as_bytes)))
+        let mut hasher = DefaultHasher::new();
+        user.hash(&mut hasher);
+        (self.caller.party(), hasher.finish())
     }
 }
 
@@ -200,13 +205,14 @@ impl Run {
         app: &App,
     ) -> Result<Run, ApiError> {
         let client = call.client(sampling.user.as_deref());
-        let Call { open, request_id, span, row, prompt, received, at, large_body, caller: Caller(key), .. } = call;
+        let Call { open, admission, request_id, span, row, prompt, received, at, large_body, caller, .. } = call;
+        let key = caller.key;
         let asked = sampling.timeout.map(Duration::from_secs_f32);
         let deadline = received + asked.unwrap_or(app.limits.answer_timeout).min(app.limits.answer_timeout);
         let (open_choices, choices_per_prompt) = (requests.len(), sampling.choices());
         let places = lease.service().places(open_choices).map_err(|error| not_taken(&lease, &error))?;
-        // Only vectors are made in several sets.
-        let (kept, answers) = if goes_on { (places.clone(), 0) } else { (vec![], open_choices) };
+        // Only vectors are made in several batches.
+        let answers = if goes_on { 0 } else { open_choices };
         let record = Record {
             request_id: request_id.0,
             model: lease.name().to_owned(),
@@ -216,7 +222,7 @@ impl Run {
             at,
             usage: Usage::default(),
             rounds: vec![Round::default()],
-            finish_reasons: vec![],
+            endings: vec![],
             is_complete: false,
             error: None,
             texts: prompt.map(|prompt| Texts { prompt, answers: vec![String::new(); answers] }),
@@ -240,10 +246,14 @@ impl Run {
         let prompts = requests.iter().step_by(choices_per_prompt).map(|request| request.prompt.len());
         let account = Account::open(app.metering.clone(), key, &budget, prompts.sum(), choices_per_prompt, record)?;
         let terms = Terms { client, deadline, received, stream, account: Arc::new(account), max_bytes };
-        let answer = terms.submit(&lease, requests, places)?;
+        let held = Arc::new(Held { stay: lease.stay(), admission });
+        let tokenizer = lease.service().tokenizer.clone();
+        let batches = Batches { lease, held, places };
+        let answer = terms.submit(&batches, requests)?;
         terms.account.begin();
         drop(large_body);
-        Ok(Run { answer, lease, terms, places: kept, open_choices, keeps_texts, _open: open })
+        let batches = goes_on.then_some(batches);
+        Ok(Run { answer, tokenizer, terms, batches, open_choices, keeps_texts, _open: open })
     }
 
     /// Goes on with further requests of the same call, no more than before, once all choices are over.
@@ -252,9 +262,10 @@ impl Run {
     /// 503 if the model broke.
     pub fn go_on(&mut self, requests: Vec<Request>) -> Result<(), ApiError> {
         self.open_choices = requests.len();
-        self.places.truncate(requests.len());
         self.record().rounds.push(Round::default());
-        let answer = self.terms.submit(&self.lease, requests, self.places.clone());
+        let batches = self.batches.as_mut().expect("a call that goes on was begun as one");
+        batches.places.truncate(requests.len());
+        let answer = self.terms.submit(batches, requests);
         self.answer = answer.map_err(|error| self.failed(error))?;
         Ok(())
     }
@@ -291,9 +302,9 @@ impl Run {
         self.record().usage.completion_tokens_details.get_or_insert_default().reasoning_tokens += tokens;
     }
 
-    /// Notes what a client is told of a choice's end.
-    pub fn ended(&mut self, finish: Finish) {
-        self.record().finish_reasons.push(finish);
+    /// Notes how a choice ended.
+    pub fn ended(&mut self, ending: Ending) {
+        self.record().endings.push(ending);
     }
 
     /// Whether all choices are over.
@@ -331,31 +342,5 @@ impl Run {
             take(self, delta);
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_is_a_key_and_within_it_a_user() {
-        let call = |key: &'static str| Call {
-            open: crate::Stop::default().begin().unwrap(),
-            request_id: RequestId(String::new()),
-            span: Default::default(),
-            row: Row::default(),
-            prompt: None,
-            received: Instant::now(),
-            at: SystemTime::now(),
-            key: Some(HeaderValue::from_static(key)),
-            large_body: None,
-            caller: Caller::default(),
-        };
-        let (a, a_x, a_y) =
-            (call("Bearer a").client(None), call("Bearer a").client(Some("x")), call("Bearer a").client(Some("y")));
-        assert_eq!(a_x, call("Bearer a").client(Some("x")));
-        assert!(a.0 == a_x.0 && a_x.0 == a_y.0 && a.1 != a_x.1 && a_x.1 != a_y.1);
-        assert_ne!(a.0, call("Bearer b").client(None).0);
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use whit_engine::{
     AdapterId, Constraint, ConstraintError, Constraints, Engine, EngineError, Event, FinishReason, Grammar, MemoryPlan,
     Occupancy, Request, RequestId, TokenLogprob, Usage,
@@ -19,6 +19,7 @@ use whit_engine::{
 use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
 
 use crate::account::Account;
+use crate::fleet::Stay;
 use crate::metering::Hand;
 use crate::metrics::ModelMetrics;
 use crate::tools::Syntax;
@@ -103,6 +104,16 @@ pub struct Submission {
     pub places: Vec<Place>,
     /// The call's account.
     pub account: Arc<Account>,
+    /// Let go of when all the requests are over, whether their client has taken the answers by then or not.
+    pub held: Arc<Held>,
+}
+
+/// What a call holds as long as an engine works for it.
+pub struct Held {
+    /// Its model stays in memory.
+    pub stay: Stay,
+    /// It counts among the calls that the server has taken.
+    pub admission: OwnedSemaphorePermit,
 }
 
 /// What a step brought to a choice; for an answer wanted whole, all of it.
@@ -316,6 +327,7 @@ struct Active {
     received: Instant,
     last_token: Option<Instant>,
     account: Arc<Account>,
+    held: Arc<Held>,
     _place: Place,
 }
 
@@ -329,9 +341,9 @@ impl Active {
 
     /// Sends what there is; it is over.
     fn end(self) {
-        let Active { deltas, delta, account, .. } = self;
+        let Active { deltas, delta, account, held, .. } = self;
         // Before whoever asked hears of it: so the account is closed by them, not here.
-        drop(account);
+        drop((account, held));
         // They may be gone already.
         let _ = deltas.send(delta);
     }
@@ -365,11 +377,11 @@ impl Worker {
 
     fn take(&mut self, command: Command) {
         let Command { submission, deltas } = command;
-        let Submission { requests, stream, received, places, account } = submission;
+        let Submission { requests, stream, received, places, account, held } = submission;
         for ((choice, request), place) in requests.into_iter().enumerate().zip(places) {
             let delta = Delta { choice, ..Delta::default() };
-            let (deltas, account) = (deltas.clone(), account.clone());
-            let mut active = Active { deltas, stream, delta, received, last_token: None, account, _place: place };
+            let (deltas, account, held) = (deltas.clone(), account.clone(), held.clone());
+            let mut active = Active { deltas, stream, delta, received, last_token: None, account, held, _place: place };
             match self.engine.submit(request) {
                 Ok(id) => {
                     self.active.insert(id, active);
@@ -388,8 +400,9 @@ impl Worker {
         self.active.retain(|&id, active| {
             let abandoned = active.deltas.is_closed();
             if abandoned {
-                active.took(engine.cancel(id));
-                metrics.aborted();
+                let usage = engine.cancel(id);
+                metrics.aborted(usage.as_ref());
+                active.took(usage);
             }
             !abandoned
         });

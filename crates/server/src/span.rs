@@ -83,7 +83,7 @@ mod recorded {
                 span.update_name(format!("{operation} {model}"));
             }
             let count = |tokens: usize| i64::try_from(tokens).unwrap_or(i64::MAX);
-            let reasons = record.finish_reasons.iter().map(|reason| StringValue::from(reason.as_str()));
+            let reasons = record.endings.iter().map(|ending| StringValue::from(ending.as_str()));
             span.set_attributes([
                 KeyValue::new("gen_ai.request.model", model.clone()),
                 KeyValue::new("gen_ai.response.model", model.clone()),
@@ -92,7 +92,7 @@ mod recorded {
                 KeyValue::new("gen_ai.usage.output_tokens", count(usage.completion_tokens)),
             ]);
             // Vectors have none.
-            if !record.finish_reasons.is_empty() {
+            if !record.endings.is_empty() {
                 let reasons = Value::Array(Array::String(reasons.collect()));
                 span.set_attribute(KeyValue::new("gen_ai.response.finish_reasons", reasons));
             }

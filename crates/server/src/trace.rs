@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 use crate::account::Round;
 use crate::ids;
 use crate::ledger::{Row, Texts};
-use crate::openai::{Finish, Usage};
+use crate::openai::{Ending, Usage};
 use crate::span::RequestSpan;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -66,7 +66,7 @@ pub struct Record {
     /// What its requests took, of each set that ran at once; the last may still run.
     pub rounds: Vec<Round>,
     /// Why its choices ended, in the order in which they did.
-    pub finish_reasons: Vec<Finish>,
+    pub endings: Vec<Ending>,
     /// Set when all has been said; else there was an error, or the client went away.
     pub is_complete: bool,
     /// What went wrong.
@@ -80,17 +80,20 @@ pub struct Record {
 }
 
 impl Record {
+    /// Why its choices ended, each reason once; vectors, which give none, have stopped.
+    pub fn reasons(&self) -> String {
+        match self.is_complete && self.endings.is_empty() {
+            true => "stop".to_owned(),
+            false => Ending::all(&self.endings).join(","),
+        }
+    }
+
     /// Tells the log, the ledger and whoever traces requests. The one place where a call is over and all is known of it.
     pub fn tell(&mut self) {
         let texts = self.texts.take();
         self.row.called(self, texts);
         self.span.called(self);
         let (usage, receipt, seconds) = (&self.usage, &self.usage.whit, self.received.elapsed().as_secs_f64());
-        let mut finish_reasons: Vec<&str> = self.finish_reasons.iter().map(|reason| reason.as_str()).collect();
-        if self.is_complete && finish_reasons.is_empty() {
-            // Vectors give no reason; the ledger and `/metrics` say the same.
-            finish_reasons.push(Finish::Stop.as_str());
-        }
         info!(
             request_id = self.request_id,
             model = self.model,
@@ -99,7 +102,7 @@ impl Record {
             prompt_tokens = usage.prompt_tokens,
             cached_tokens = usage.prompt_tokens_details.cached_tokens,
             completion_tokens = usage.completion_tokens,
-            finish_reasons = finish_reasons.join(","),
+            finish_reasons = self.reasons(),
             error = self.error,
             seconds,
             joules = receipt.map(|receipt| receipt.joules),

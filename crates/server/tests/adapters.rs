@@ -62,6 +62,20 @@ async fn an_adapter_is_asked_by_its_name_and_answers_beside_its_base() {
 }
 
 #[tokio::test]
+async fn a_request_for_an_adapter_that_is_refused_has_it_in_its_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = with_adapters(folder.path());
+    config.ledger.path = Some(folder.path().join("ledger.db"));
+    let server = Server::start(config).await;
+    let asked = json!({"model": "second", "prompt": "x", "max_tokens": 1, "logit_bias": {"99999": 1}});
+    server.post("/v1/completions", &asked).await.refused(400, Some("logit_bias"));
+    server.post("/v1/completions", &json!({"model": "third", "prompt": "x"})).await.refused(404, Some("model"));
+    let rows = server.rows(&folder.path().join("ledger.db"));
+    let models: Vec<&Value> = rows.iter().map(|row| &row["model"]).collect();
+    assert_eq!(models, ["second", "(unknown)"]);
+}
+
+#[tokio::test]
 async fn an_adapter_that_is_none_is_said_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = with_adapters(folder.path());

@@ -336,8 +336,41 @@ async fn an_answer_ends_in_time() {
     let server = Server::start(pocket()).await;
     let fields = json!({"timeout": 0.02, "ignore_eos": true, "n": 64});
     let answer = server.chat("Hello", fields).await.ok();
-    assert_eq!(answer["choices"][63]["finish_reason"], "length");
+    let choice = &answer["choices"][63];
+    assert_eq!((&choice["finish_reason"], &choice["cut_by"]), (&json!("length"), &json!("deadline")));
     assert!(answer["usage"]["completion_tokens"].as_u64().unwrap() < 64 * 500, "{answer}");
+}
+
+/// After 20 letters, more rules may apply at once than the parser follows.
+fn beyond_its_limits() -> Value {
+    let (first, rules): (Vec<_>, String) =
+        (0..2500).map(|i| (format!("c{i}"), format!("c{i}: \"k\" c{}\n", i + 1))).unzip();
+    let lark = format!("start: X b\nX: /[a-z]{{20}}/\nb: {}\n{rules}c2500: \"k\"\n", first.join(" | "));
+    json!({"type": "grammar", "grammar": {"syntax": "lark", "definition": lark}})
+}
+
+#[tokio::test]
+async fn an_answer_that_its_grammar_ends_says_so() {
+    let server = Server::start(pocket()).await;
+    let format = beyond_its_limits();
+    let fields = json!({"response_format": format, "temperature": 1.5, "seed": 1});
+    let answer = server.chat("Hello", fields.clone()).await.ok();
+    let choice = &answer["choices"][0];
+    assert_eq!((&choice["finish_reason"], &choice["cut_by"]), (&json!("length"), &json!("constraint")), "{answer}");
+    let mut streamed = fields;
+    streamed["stream"] = json!(true);
+    let events = events(&server.chat("Hello", streamed).await.text());
+    let last = &events.last().unwrap()["choices"][0];
+    assert_eq!((&last["finish_reason"], &last["cut_by"]), (&json!("length"), &json!("constraint")));
+    let mut body = json!({"model": "pocket", "prompt": "Hello", "max_tokens": 400, "temperature": 1.5, "seed": 1});
+    body["response_format"] = beyond_its_limits();
+    let text = server.post("/v1/completions", &body).await.ok();
+    assert_eq!(text["choices"][0]["cut_by"], "constraint", "{text}");
+    let counted = "vllm:request_success_total{model_name=\"pocket\",finished_reason=\"constraint\"} 3";
+    assert!(server.get("/metrics").await.text().lines().any(|line| line == counted));
+    // Where nothing but its length ends an answer, nothing is said.
+    let plain = server.chat("Hello", json!({"max_tokens": 1})).await.ok();
+    assert!(plain["choices"][0].get("cut_by").is_none(), "{plain}");
 }
 
 #[tokio::test]
@@ -485,6 +518,11 @@ async fn pages_of_other_origins_may_ask_only_if_they_are_named() {
         Server::start(Config { cors_origins: vec!["https://a.example".into()], api_keys: keys, ..pocket() }).await;
     assert_eq!(allowed(&open.send(ask("https://a.example")).await).unwrap(), "https://a.example");
     assert_eq!(allowed(&open.send(ask("https://b.example")).await), None);
+    let asked = Request::get("/v1/models").header("origin", "https://a.example").body(Body::empty()).unwrap();
+    let exposed = open.send(asked).await.headers["access-control-expose-headers"].to_str().unwrap().to_owned();
+    for header in ["x-request-id", "retry-after", "x-should-retry", "x-whit-joules"] {
+        assert!(exposed.split(',').any(|name| name.trim() == header), "{header} is not in {exposed}");
+    }
 }
 
 #[tokio::test]

@@ -202,6 +202,47 @@ async fn a_client_that_takes_nothing_is_cut_off_and_its_answers_are_given_up() {
     panic!("{}", server.get("/metrics").await.text());
 }
 
+/// A stream of more than what a socket holds, for a client that does not read it.
+fn unread(answers: usize) -> Value {
+    let fields = json!({"stream": true, "ignore_eos": true, "n": answers, "logprobs": true, "top_logprobs": 20});
+    chat("Hello", fields)
+}
+
+#[tokio::test]
+async fn answers_that_were_made_and_not_taken_yet_keep_nobody_out() {
+    let server = Server::start(roomy(Limits { queue: 4, ..Limits::default() })).await;
+    let (address, _task) = server.listen().await;
+    let mut readers = Vec::new();
+    for calls in 1..=5 {
+        let mut stream = connect(address).await;
+        write_post(&mut stream, CHAT, &unread(4)).await;
+        first_words(&mut stream).await;
+        readers.push(stream);
+        server.counts("vllm:e2e_request_latency_seconds_count", &(calls * 4).to_string()).await;
+        server.counts("vllm:num_requests_running", "0").await;
+    }
+    server.chat("Hello", json!({})).await.ok();
+}
+
+#[tokio::test]
+async fn a_client_that_takes_an_answer_byte_by_byte_is_cut_off() {
+    let limits = Limits { send_timeout: Duration::from_millis(500), ..Limits::default() };
+    let server = Server::start(roomy(limits)).await;
+    let (address, _task) = server.listen().await;
+    let mut stream = connect(address).await;
+    write_post(&mut stream, CHAT, &unread(16)).await;
+    let read = async {
+        let (mut piece, mut all) = (vec![0; 4096], Vec::new());
+        while let Ok(count @ 1..) = stream.read(&mut piece).await {
+            all.extend_from_slice(&piece[..count]);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        all
+    };
+    let all = tokio::time::timeout(Duration::from_secs(30), read).await.expect("the stream breaks off");
+    assert!(!String::from_utf8_lossy(&all).contains("[DONE]"), "{} bytes", all.len());
+}
+
 /// Runs a whole server, until the tests are over; where it listens.
 fn serve(config: Config) -> SocketAddr {
     let (tell, hear) = std::sync::mpsc::channel();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Fixtures, Server, model};
+use common::{Fixtures, Server, chat, connect, events, model, read_reply, write_post};
 use serde_json::{Value, json};
 use whit_server::config::ModelConfig;
 use whit_server::{Config, Loader, ServerError};
@@ -42,6 +42,24 @@ async fn where_memory_is_for_one_they_take_turns_and_nobody_is_refused() {
     }
     let loaded = status(&server).await.iter().filter(|status| *status == "loaded").count();
     assert_eq!(loaded, 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_made_and_not_taken_yet_does_not_keep_its_model() {
+    let alone = Server::start(two(None)).await;
+    let bytes = alone.get("/v1/models").await.ok()["data"][0]["memory_bytes"].as_u64().unwrap();
+    let server = Server::start(two(Some(bytes + bytes / 4))).await;
+    let (address, _task) = server.listen().await;
+    let mut reader = connect(address).await;
+    let fields = json!({"stream": true, "ignore_eos": true, "n": 16, "logprobs": true, "top_logprobs": 20});
+    write_post(&mut reader, "/v1/chat/completions", &chat("Hello", fields)).await;
+    reader.peek(&mut [0]).await.unwrap();
+    let asked = tokio::time::timeout(Duration::from_secs(20), ask(&server, "pocket-q8_0.gguf")).await;
+    assert_eq!(asked.expect("the other model is loaded in its place"), " wind?\n");
+    // What was left of the first answer is whole, whoever has the memory now.
+    let body = read_reply(&mut reader).await.text();
+    let ends = events(&body).iter().filter(|event| event["choices"][0]["finish_reason"] == "length").count();
+    assert_eq!(ends, 16);
 }
 
 #[tokio::test]

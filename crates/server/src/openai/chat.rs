@@ -8,8 +8,8 @@ use whit_engine::Grammar;
 use super::logprobs::ChatLogprobs;
 use super::tools;
 use super::{
-    ApiError, CallDelta, Fields, Finish, Offer, ResponseFormat, SamplingFields, StreamOptions, Usage, format, messages,
-    read_stream,
+    ApiError, CallDelta, CutBy, Fields, Finish, Offer, ResponseFormat, SamplingFields, StreamOptions, Usage, format,
+    messages, read_stream,
 };
 
 /// A conversation to continue.
@@ -139,6 +139,9 @@ pub struct ChatChoice {
     pub logprobs: Option<ChatLogprobs>,
     /// Why it ended.
     pub finish_reason: Finish,
+    /// What cut it short, if it is not its length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut_by: Option<CutBy>,
 }
 
 /// The assistant's message.
@@ -190,6 +193,9 @@ pub struct ChatChunkChoice<'a> {
     pub logprobs: Option<ChatLogprobs>,
     /// Why it ended, in its last chunk.
     pub finish_reason: Option<Finish>,
+    /// What cut it short, if it is not its length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut_by: Option<CutBy>,
 }
 
 /// New text.

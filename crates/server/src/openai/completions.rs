@@ -8,7 +8,9 @@ use whit_engine::Grammar;
 use super::chat::{accept_what_asks_nothing, read_model};
 use super::logprobs::CompletionLogprobs;
 use super::sampling::token_ids;
-use super::{ApiError, Fields, Finish, ResponseFormat, SamplingFields, StreamOptions, Usage, format, read_stream};
+use super::{
+    ApiError, CutBy, Fields, Finish, ResponseFormat, SamplingFields, StreamOptions, Usage, format, read_stream,
+};
 
 /// Most prompts of one request.
 const MOST_PROMPTS: usize = 256;
@@ -144,6 +146,9 @@ pub struct CompletionChoice<'a> {
     pub logprobs: Option<CompletionLogprobs>,
     /// Why it ended.
     pub finish_reason: Option<Finish>,
+    /// What cut it short, if it is not its length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut_by: Option<CutBy>,
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use whit_meter::Receipt;
 
 use super::chat::read_model;
 use super::completions::{Prompt, PromptSchema, read_prompts};
-use super::sampling::read_user;
+use super::sampling::read_name;
 use super::{ApiError, Budget, Fields, ReceiptSchema};
 
 /// Most texts of one request.
@@ -80,7 +80,7 @@ impl EmbeddingRequest {
                 Some("mean") => Pooling::Mean,
                 Some(other) => return Err(fields.wrong("pooling", &Value::from(other), "last or mean")),
             },
-            user: read_user(fields)?,
+            user: read_name(fields, "user")?,
             budget: Budget::read(fields)?,
         };
         all.finish()?;

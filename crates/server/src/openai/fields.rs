@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 use super::ApiError;
 use super::error::quoted;
 
+/// Fields that a message names.
+const MOST_NAMED: usize = 10;
+
 /// A JSON object in the reading: every field is taken once, and [`Fields::finish`] refuses what is left.
 #[derive(Debug)]
 pub struct Fields {
@@ -169,16 +172,20 @@ impl Fields {
     /// Ends the reading.
     ///
     /// # Errors
-    /// If there is a field nobody took; it is named.
+    /// If there are fields nobody took; they are named, in alphabetical order.
     pub fn finish(self) -> Result<(), ApiError> {
-        match self.map.iter().find(|(_, value)| !value.is_null()) {
-            None => Ok(()),
-            Some((name, _)) => {
-                let path: String = self.path(name).chars().take(120).collect();
-                let message = format!("the field {} is not supported: leave it out", quoted(&path));
-                Err(ApiError::invalid(message).param(path).code("unsupported_parameter"))
-            }
-        }
+        let left = self.map.iter().filter(|(_, value)| !value.is_null());
+        let mut paths: Vec<String> = left.map(|(name, _)| self.path(name).chars().take(120).collect()).collect();
+        paths.sort_unstable();
+        let Some(first) = paths.first() else { return Ok(()) };
+        let named: Vec<String> = paths.iter().take(MOST_NAMED).map(|path| quoted(path)).collect();
+        let named = named.join(", ");
+        let message = match paths.len() {
+            1 => format!("the field {named} is not supported: leave it out"),
+            2..=MOST_NAMED => format!("the fields {named} are not supported: leave them out"),
+            all => format!("the fields {named} and {} more are not supported: leave them out", all - MOST_NAMED),
+        };
+        Err(ApiError::invalid(message).param(first).code("unsupported_parameter"))
     }
 }
 
@@ -217,6 +224,12 @@ mod tests {
         assert_eq!(some.string("a").unwrap().as_deref(), Some("x"));
         let error = some.finish().unwrap_err();
         assert!(error.message().contains("\"c\""), "{error:?}");
+        let several = fields(r#"{"zeta": 1, "beta": 2, "nothing": null, "alpha": {}}"#).finish().unwrap_err();
+        assert_eq!(several.message(), "the fields \"alpha\", \"beta\", \"zeta\" are not supported: leave them out");
+        assert_eq!(several.into_body().error.param.as_deref(), Some("alpha"));
+        let many: Map<String, Value> = (0..1000).map(|at| (format!("f{at}"), Value::from(at))).collect();
+        let many = Fields::of(many.into(), "tools[0]".into()).unwrap().finish().unwrap_err();
+        assert!(many.message().contains("\"tools[0].f0\", ") && many.message().contains(" and 990 more"), "{many:?}");
         let mut nulls = fields(r#"{"a": null, "b": null}"#);
         assert_eq!(nulls.string("a"), Ok(None));
         assert_eq!(nulls.finish(), Ok(()));

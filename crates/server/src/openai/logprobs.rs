@@ -1,7 +1,6 @@
 //! Log-probabilities as chat and as completions tell them.
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 use whit_engine::TokenLogprob;
 use whit_model::Tokenizer;
@@ -61,9 +60,27 @@ pub struct CompletionLogprobs {
     pub token_logprobs: Vec<f32>,
     /// For each token, the most likely ones in its place.
     #[schema(value_type = Vec<std::collections::BTreeMap<String, f32>>)]
-    pub top_logprobs: Vec<Map<String, Value>>,
+    pub top_logprobs: Vec<ByText>,
     /// Where each token begins in the text of this choice, in characters.
     pub text_offset: Vec<usize>,
+}
+
+/// Log-probabilities by their tokens' texts, best first; of tokens with the same text, that of the best.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ByText(Vec<(String, f32)>);
+
+impl ByText {
+    fn add(&mut self, text: String, logprob: f32) {
+        if self.0.iter().all(|(other, _)| *other != text) {
+            self.0.push((text, logprob));
+        }
+    }
+}
+
+impl Serialize for ByText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(text, logprob)| (text, logprob)))
+    }
 }
 
 impl CompletionLogprobs {
@@ -71,8 +88,11 @@ impl CompletionLogprobs {
     pub fn push(&mut self, tokenizer: &Tokenizer, id: u32, logprob: &TokenLogprob, offset: usize) {
         self.tokens.push(written(tokenizer, id).0);
         self.token_logprobs.push(finite(logprob.logprob));
-        let top = logprob.top.iter().map(|&(id, logprob)| (written(tokenizer, id).0, finite(logprob).into()));
-        self.top_logprobs.push(top.collect());
+        let mut top = ByText(Vec::with_capacity(logprob.top.len()));
+        for &(id, logprob) in &logprob.top {
+            top.add(written(tokenizer, id).0, finite(logprob));
+        }
+        self.top_logprobs.push(top);
         self.text_offset.push(offset);
     }
 }
@@ -89,4 +109,26 @@ fn written(tokenizer: &Tokenizer, id: u32) -> (String, Vec<u8>) {
 /// JSON has no infinity; OpenAI says -9999 for what is all but impossible.
 fn finite(logprob: f32) -> f32 {
     if logprob.is_finite() { logprob } else { -9999.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_written_alike_wherever_it_stands() {
+        let mut top = ByText::default();
+        top.add("a".into(), -0.1);
+        top.add("b".into(), -2.0);
+        top.add("a".into(), -3.0);
+        let all = CompletionLogprobs {
+            tokens: vec!["a".into()],
+            token_logprobs: vec![-0.1],
+            top_logprobs: vec![top],
+            text_offset: vec![0],
+        };
+        let written =
+            r#"{"tokens":["a"],"token_logprobs":[-0.1],"top_logprobs":[{"a":-0.1,"b":-2.0}],"text_offset":[0]}"#;
+        assert_eq!(serde_json::to_string(&all).unwrap(), written);
+    }
 }

@@ -47,33 +47,62 @@ pub enum Finish {
     Budget,
 }
 
-impl Finish {
-    /// As answers say it.
+/// What cut an answer where its finish reason is `length`, the only word that clients know for it, and it is not that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CutBy {
+    /// Its time was over.
+    Deadline,
+    /// What it must fit is too complex to be followed to its end. What there is of it may not fit.
+    Constraint,
+}
+
+/// How a choice ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// As OpenAI has it.
+    pub finish: Finish,
+    /// More about it.
+    pub cut_by: Option<CutBy>,
+}
+
+impl Ending {
+    /// As the log, the ledger and `/metrics` call it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Finish::Stop => "stop",
-            Finish::Length => "length",
-            Finish::ToolCalls => "tool_calls",
-            Finish::Budget => "budget",
+        match (self.cut_by, self.finish) {
+            (Some(CutBy::Deadline), _) => "deadline",
+            (Some(CutBy::Constraint), _) => "constraint",
+            (None, Finish::Stop) => "stop",
+            (None, Finish::Length) => "length",
+            (None, Finish::ToolCalls) => "tool_calls",
+            (None, Finish::Budget) => "budget",
         }
     }
 
     /// Whether the answer broke off.
     pub fn is_cut(self) -> bool {
-        matches!(self, Finish::Length | Finish::Budget)
+        matches!(self.finish, Finish::Length | Finish::Budget)
+    }
+
+    /// Each of several once, in order.
+    pub fn all(endings: &[Ending]) -> Vec<&'static str> {
+        let mut words: Vec<&str> = endings.iter().map(|ending| ending.as_str()).collect();
+        words.sort_unstable();
+        words.dedup();
+        words
     }
 }
 
-impl From<FinishReason> for Finish {
-    fn from(reason: FinishReason) -> Finish {
-        match reason {
-            FinishReason::Stop => Finish::Stop,
-            // Cut before its end, in the only word that clients know for it.
-            FinishReason::Length | FinishReason::Deadline | FinishReason::Constraint | FinishReason::NotFinite => {
-                Finish::Length
-            }
-            FinishReason::Budget => Finish::Budget,
-        }
+impl From<FinishReason> for Ending {
+    fn from(reason: FinishReason) -> Ending {
+        let (finish, cut_by) = match reason {
+            FinishReason::Stop => (Finish::Stop, None),
+            FinishReason::Length | FinishReason::NotFinite => (Finish::Length, None),
+            FinishReason::Deadline => (Finish::Length, Some(CutBy::Deadline)),
+            FinishReason::Constraint => (Finish::Length, Some(CutBy::Constraint)),
+            FinishReason::Budget => (Finish::Budget, None),
+        };
+        Ending { finish, cut_by }
     }
 }
 
@@ -120,8 +149,19 @@ mod tests {
 
     #[test]
     fn the_log_says_why_an_answer_ended_as_the_answer_does() {
-        for finish in [Finish::Stop, Finish::Length, Finish::ToolCalls] {
-            assert_eq!(serde_json::to_value(finish).unwrap(), finish.as_str());
+        for finish in [Finish::Stop, Finish::Length, Finish::ToolCalls, Finish::Budget] {
+            assert_eq!(serde_json::to_value(finish).unwrap(), Ending { finish, cut_by: None }.as_str());
         }
+        for cut_by in [CutBy::Deadline, CutBy::Constraint] {
+            let ending = Ending { finish: Finish::Length, cut_by: Some(cut_by) };
+            assert_eq!(serde_json::to_value(cut_by).unwrap(), ending.as_str());
+        }
+    }
+
+    #[test]
+    fn many_choices_give_each_reason_once() {
+        let reasons = [FinishReason::Length, FinishReason::Stop, FinishReason::Constraint, FinishReason::Length];
+        assert_eq!(Ending::all(&reasons.map(Ending::from)), ["constraint", "length", "stop"]);
+        assert!(Ending::all(&[]).is_empty());
     }
 }

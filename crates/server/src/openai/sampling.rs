@@ -62,6 +62,12 @@ pub struct SamplingFields {
     /// Who asks: those who wait take turns, and the log names them.
     #[schema(max_length = 512)]
     pub user: Option<String>,
+    /// The newer name of `user`; it goes before that.
+    #[schema(value_type = Option<String>, max_length = 512)]
+    pub safety_identifier: (),
+    /// A hint on which cache to look into. There is one, for everybody, and what is in it is found without a hint: it changes nothing.
+    #[schema(value_type = Option<String>)]
+    pub prompt_cache_key: (),
     /// What it may cost. An extension of OpenAI's completions.
     #[schema(rename = "whit")]
     pub budget: Option<Budget>,
@@ -98,7 +104,9 @@ impl SamplingFields {
             ignore_eos: fields.boolean("ignore_eos")?,
             timeout: fields.number("timeout", 0.001..=86_400.0)?,
             n: fields.count("n", 1..=128)?,
-            user: read_user(fields)?,
+            user: read_name(fields, "safety_identifier")?.or(read_name(fields, "user")?),
+            safety_identifier: (),
+            prompt_cache_key: fields.string("prompt_cache_key").map(drop)?,
             budget: Budget::read(fields)?,
         })
     }
@@ -165,11 +173,11 @@ fn read_stop(fields: &mut Fields) -> Result<Option<Vec<String>>, ApiError> {
     }
 }
 
-/// Takes `user`.
-pub(super) fn read_user(fields: &mut Fields) -> Result<Option<String>, ApiError> {
-    match fields.string("user")? {
+/// Takes the name of a user from this field.
+pub(super) fn read_name(fields: &mut Fields, name: &str) -> Result<Option<String>, ApiError> {
+    match fields.string(name)? {
         Some(user) if user.chars().nth(LONGEST_USER).is_some() => {
-            Err(fields.wrong("user", &Value::String(user), "up to 512 characters"))
+            Err(fields.wrong(name, &Value::String(user), "up to 512 characters"))
         }
         user => Ok(user),
     }
@@ -237,5 +245,19 @@ mod tests {
         let read = |length| read(&format!("{{\"user\": \"{}\"}}", "é".repeat(length)));
         assert_eq!(read(512).unwrap().user.unwrap().chars().count(), 512);
         assert_eq!(read(513).unwrap_err().into_body().error.param.as_deref(), Some("user"));
+    }
+
+    #[test]
+    fn a_user_goes_by_the_newer_name_too() {
+        let user = |text: &str| read(text).unwrap().user;
+        assert_eq!(user(r#"{"safety_identifier": "a"}"#).as_deref(), Some("a"));
+        assert_eq!(user(r#"{"safety_identifier": "a", "user": "b"}"#).as_deref(), Some("a"));
+        assert_eq!(user(r#"{"safety_identifier": null, "user": "b", "prompt_cache_key": "c"}"#).as_deref(), Some("b"));
+        for (text, param) in [
+            (format!(r#"{{"safety_identifier": "{}"}}"#, "a".repeat(513)), "safety_identifier"),
+            (r#"{"prompt_cache_key": 1}"#.to_owned(), "prompt_cache_key"),
+        ] {
+            assert_eq!(read(&text).unwrap_err().into_body().error.param.as_deref(), Some(param));
+        }
     }
 }
