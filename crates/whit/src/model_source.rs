@@ -25,63 +25,73 @@ pub struct LoadArgs {
     /// Memory for weights, KV cache, work space and adapters together, such as 2GiB; the context is shortened to fit [default: what is free]
     #[arg(long, value_name = "SIZE", value_parser = format::parse_size)]
     pub memory: Option<u64>,
-    /// How keys and values are kept: 2, 2, 1 or 4 bytes each
-    #[arg(long, value_name = "FORMAT", default_value = "f16")]
-    pub kv: Kv,
+    /// How keys and values are kept: 2, 2, 1 or 4 bytes each [default: f16]
+    #[arg(long, value_name = "FORMAT")]
+    pub kv: Option<Kv>,
     /// How the matrices of a checkpoint in floats are kept: rounded to about 4, 6 or 8 bits a weight, to bfloat16, or as they are
-    #[arg(long, value_name = "FORMAT", default_value = "as-is")]
-    pub weights: Weights,
+    /// [default: as-is]
+    #[arg(long, value_name = "FORMAT")]
+    pub weights: Option<Weights>,
     #[command(flatten)]
     pub cache: CacheArgs,
 }
 
 /// The values of `--weights`.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 #[allow(missing_docs)]
 pub enum Weights {
     Q4,
     Q6,
     Q8,
     Bf16,
-    #[default]
     AsIs,
 }
 
+impl From<Weights> for WeightFormat {
+    fn from(weights: Weights) -> WeightFormat {
+        match weights {
+            Weights::Q4 => WeightFormat::Q4,
+            Weights::Q6 => WeightFormat::Q6,
+            Weights::Q8 => WeightFormat::Q8,
+            Weights::Bf16 => WeightFormat::Bf16,
+            Weights::AsIs => WeightFormat::AsIs,
+        }
+    }
+}
+
 /// The values of `--kv`.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 #[allow(missing_docs)]
 pub enum Kv {
-    #[default]
     F16,
     Bf16,
     Q8,
     F32,
 }
 
-impl LoadArgs {
-    /// The engine's options for one sequence of `context` positions.
-    pub fn options(&self, context: Option<usize>) -> Options {
-        let kv_format = match self.kv {
+impl From<Kv> for KvFormat {
+    fn from(kv: Kv) -> KvFormat {
+        match kv {
             Kv::F16 => KvFormat::F16,
             Kv::Bf16 => KvFormat::BF16,
             Kv::Q8 => KvFormat::Q8,
             Kv::F32 => KvFormat::F32,
-        };
-        let weights = match self.weights {
-            Weights::Q4 => WeightFormat::Q4,
-            Weights::Q6 => WeightFormat::Q6,
-            Weights::Q8 => WeightFormat::Q8,
-            Weights::Bf16 => WeightFormat::Bf16,
-            Weights::AsIs => WeightFormat::AsIs,
-        };
+        }
+    }
+}
+
+impl LoadArgs {
+    /// The engine's options for one sequence of `context` positions.
+    pub fn options(&self, context: Option<usize>) -> Options {
+        let usual = Options::default();
         Options {
             threads: self.threads,
             context,
             memory: self.memory,
-            kv_format,
-            weights,
+            kv_format: self.kv.map_or(usual.kv_format, Into::into),
+            weights: self.weights.map_or(usual.weights, Into::into),
             packed_copies: self.cache.copies(),
-            ..Options::default()
+            ..usual
         }
     }
 }

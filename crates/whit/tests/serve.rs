@@ -150,7 +150,8 @@ fn adapters_are_served_beside_their_base() {
     let path = path.to_string_lossy();
     let checked = whit(["serve", "--config", &path, "--check"]).stdout();
     let takes_adapters: Vec<_> = checked.lines().map(|line| line.contains(" adapters")).collect();
-    assert_eq!(takes_adapters, [true, false, false], "{checked}");
+    assert_eq!(takes_adapters, [true, false, false, false], "{checked}");
+    assert!(checked.lines().nth(2).expect("lines").contains("all fit beside each other"), "{checked}");
 
     whit(["serve", "--config", &path, "--adapter", &second, "--check"]).refused(2, &["one model", "--config"]);
     whit(["serve", &pocket(), "--adapter", "second", "--check"]).refused(2, &["--adapter second", "NAME=FOLDER"]);

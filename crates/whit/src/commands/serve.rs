@@ -1,12 +1,12 @@
 //! `whit serve`: models over OpenAI's API.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use whit_engine::{MemoryPlan, Options};
+use whit_engine::{MemoryPlan, Options, available_memory};
 use whit_meter::ledger::Record;
 use whit_server::config::{
     AdapterConfig, ApiKey, Config, File, FileModel, LedgerConfig, MeterConfig, MeterSource, ModelConfig, TlsFiles,
@@ -87,9 +87,9 @@ pub struct ServeArgs {
     /// Conversations of that length to have room for, or more shorter ones; fewer if the memory does not allow it [default: 8]
     #[arg(long, value_name = "N", help_heading = "Memory and threads")]
     sequences: Option<usize>,
-    /// How long running answers may wait for their next token while prompts are read, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 100, help_heading = "Memory and threads")]
-    max_stall: u64,
+    /// How long running answers may wait for their next token while prompts are read, in milliseconds [default: 100]
+    #[arg(long, value_name = "MS", help_heading = "Memory and threads")]
+    max_stall: Option<u64>,
     /// Unload a model that nobody asked for so many seconds [default: only when its memory is needed]
     #[arg(long, value_name = "SECONDS", help_heading = "Memory and threads")]
     idle_unload: Option<u64>,
@@ -113,8 +113,11 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let loader = Hub::default();
     if args.check {
         let (models, meter) = whit_server::check(&config, &loader)?;
-        for (name, facts) in models {
-            anstream::println!("{}", model_line(&name, &facts));
+        for (name, facts) in &models {
+            anstream::println!("{}", model_line(name, facts));
+        }
+        if let Some(line) = together(&models, config.memory, available_memory()) {
+            anstream::println!("{line}");
         }
         anstream::println!("{meter}");
         say_ledger(&config.ledger);
@@ -127,12 +130,15 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
     Ok(whit_server::serve(&config, Arc::new(loader), |started| say_started(&config, started))?)
 }
 
-/// Arguments over the file over what is usual.
+/// What a model's own entry in the file says, over arguments, over the file, over what is usual.
 fn config(args: &ServeArgs) -> anyhow::Result<Config> {
     let file = args.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
     let usual = Config::default();
+    let load = args.load.options(None);
+    let max_stall = args.max_stall.map(Duration::from_millis);
+    let (kv, weights) = (args.load.kv.map(Into::into), args.load.weights.map(Into::into));
     let model = |model: FileModel, preload: bool| -> anyhow::Result<ModelConfig> {
-        let sequences = model.sequences.or(args.sequences).unwrap_or(USUAL_SEQUENCES);
+        let sequences = model.sequences.or(args.sequences).or(file.sequences).unwrap_or(USUAL_SEQUENCES);
         if sequences == 0 {
             return Err(bad_input("0 sequences are no room for anybody: use at least 1"));
         }
@@ -140,8 +146,12 @@ fn config(args: &ServeArgs) -> anyhow::Result<Config> {
             name: model.name.unwrap_or_else(|| name_of(&model.source)),
             options: Options {
                 sequences,
-                max_stall: Duration::from_millis(args.max_stall),
-                ..args.load.options(model.context.or(args.context))
+                max_stall: model.max_stall.or(max_stall).or(file.max_stall).unwrap_or(load.max_stall),
+                threads: model.threads.or(load.threads).or(file.threads),
+                context: model.context.or(args.context).or(file.context),
+                kv_format: model.kv.or(kv).or(file.kv).unwrap_or(load.kv_format),
+                weights: model.weights.or(weights).or(file.weights).unwrap_or(load.weights),
+                ..load.clone()
             },
             source: model.source,
             preload: preload || model.preload,
@@ -274,6 +284,18 @@ fn model_line(name: &str, facts: &Facts) -> String {
     )
 }
 
+/// What several models take together, and what follows from it.
+fn together(models: &[(String, Facts)], given: Option<u64>, free: Option<u64>) -> Option<String> {
+    let sum: u64 = models.iter().map(|(_, facts)| facts.plan.total()).sum();
+    let limit = given.or(free).filter(|_| models.len() > 1)?;
+    let whose = if given.is_some() { "given" } else { "free on this machine" };
+    let follows = match sum <= limit {
+        true => "all fit beside each other",
+        false => "they do not fit beside each other and take turns: one is unloaded for another that is asked for",
+    };
+    Some(format!("together {}, with {} {whose}: {follows}", format::bytes(sum), format::bytes(limit)))
+}
+
 /// Where requests are kept, what of them and for how long, if they are.
 fn say_ledger(ledger: &LedgerConfig) {
     let Some(path) = &ledger.path else { return };
@@ -313,8 +335,8 @@ fn say_started(config: &Config, started: &Started) {
         (0, false) => "for anybody",
         _ => "for whoever has a key",
     };
-    let url = format!("{scheme}://{}", started.address);
-    anstream::println!("listening at {url}, {who}");
+    anstream::println!("listening at {scheme}://{}, {who}", started.address);
+    let url = format!("{scheme}://{}", reached_at(started.address));
     anstream::println!("{}", started.meter);
     say_ledger(&config.ledger);
     let Some((name, facts)) = started.models.first() else { return };
@@ -335,6 +357,15 @@ fn say_started(config: &Config, started: &Started) {
     anstream::println!("curl {url}{certificate}{key} -H 'Content-Type: application/json' -d {body}");
 }
 
+/// What a client on this machine calls an address that is listened on. All addresses together are no address, and none that a certificate
+/// names.
+fn reached_at(address: SocketAddr) -> String {
+    match address.ip().is_unspecified() {
+        true => format!("localhost:{}", address.port()),
+        false => address.to_string(),
+    }
+}
+
 /// A word as a shell takes it, quoted if it must be.
 fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:.,_-+@%".contains(c);
@@ -346,6 +377,8 @@ fn shell_word(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use whit_engine::{KvFormat, WeightFormat};
+
     use super::*;
 
     #[test]
@@ -368,12 +401,64 @@ mod tests {
             #[command(flatten)]
             serve: ServeArgs,
         }
-        let line = "whit a.gguf --max-stall 7 --sequences 3 --context 99 --threads 2";
-        let line: Line = clap::Parser::parse_from(line.split(' '));
-        let Options { max_stall, sequences, context, threads, .. } =
-            config(&line.serve).unwrap().models.remove(0).options;
-        assert_eq!(max_stall, Duration::from_millis(7));
-        assert_eq!((sequences, context, threads), (3, Some(99), Some(2)));
+        let models = |line: &str| {
+            let line: Line = clap::Parser::parse_from(line.split(' '));
+            config(&line.serve).unwrap().models
+        };
+        let said = |options: &Options| {
+            let Options { max_stall, sequences, context, threads, kv_format, weights, .. } = *options;
+            (max_stall.as_millis(), sequences, context, threads, kv_format, weights)
+        };
+        let arguments = "--max-stall 7 --sequences 3 --context 99 --threads 2 --kv q8 --weights q4";
+        let one = models(&format!("whit a.gguf {arguments}"));
+        let by_arguments = (7, 3, Some(99), Some(2), KvFormat::Q8, WeightFormat::Q4);
+        assert_eq!(said(&one[0].options), by_arguments);
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("whit.toml");
+        let file = "max_stall = 8\nsequences = 4\ncontext = 100\nthreads = 3\nkv = \"bf16\"\nweights = \"q6\"\n\
+                    [[model]]\nsource = \"a.gguf\"\n[[model]]\nsource = \"b.gguf\"\nmax_stall = 9\nsequences = 5\ncontext = 101\n\
+                    threads = 4\nkv = \"f32\"\nweights = \"as-is\"\n";
+        std::fs::write(&path, file).unwrap();
+        let own = (9, 5, Some(101), Some(4), KvFormat::F32, WeightFormat::AsIs);
+        let from_file = models(&format!("whit --config {}", path.display()));
+        let of_file = (8, 4, Some(100), Some(3), KvFormat::BF16, WeightFormat::Q6);
+        assert_eq!([said(&from_file[0].options), said(&from_file[1].options)], [of_file, own]);
+        let both = models(&format!("whit --config {} {arguments}", path.display()));
+        assert_eq!([said(&both[0].options), said(&both[1].options)], [by_arguments, own]);
+        let silent = (100, USUAL_SEQUENCES, None, None, KvFormat::F16, WeightFormat::AsIs);
+        assert_eq!(said(&models("whit a.gguf")[0].options), silent);
+    }
+
+    #[test]
+    fn models_that_do_not_fit_beside_each_other_are_said_to_take_turns() {
+        let plan = |weights| MemoryPlan {
+            weights,
+            kv_cache: 0,
+            workspace: 0,
+            adapters: 0,
+            batch_rows: 1,
+            context: 1,
+            context_wanted: None,
+            kv_bytes_per_position: 1,
+        };
+        let facts = |weights| Facts { plan: plan(weights), sequences: 1, can_chat: true };
+        let models = [("a".to_owned(), facts(300 << 20)), ("b".to_owned(), facts(300 << 20))];
+        let line = |given, free| together(&models, given, free);
+        let turns = line(Some(500 << 20), Some(1 << 40)).unwrap();
+        assert!(turns.starts_with("together 600 MiB, with 500 MiB given: ") && turns.contains("take turns"), "{turns}");
+        assert!(line(Some(600 << 20), None).unwrap().ends_with("all fit beside each other"));
+        assert!(line(None, Some(500 << 20)).unwrap().contains("500 MiB free on this machine: they do not fit"));
+        assert_eq!((line(None, None), together(&models[..1], Some(1), None)), (None, None));
+    }
+
+    #[test]
+    fn the_curl_is_for_a_name_that_certificates_have() {
+        for (listens, asked) in
+            [("0.0.0.0:8443", "localhost:8443"), ("[::]:1", "localhost:1"), ("127.0.0.1:8000", "127.0.0.1:8000")]
+        {
+            assert_eq!(reached_at(listens.parse().unwrap()), asked);
+        }
     }
 
     #[cfg(unix)]
