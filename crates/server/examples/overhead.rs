@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("engine alone  {}", percentiles(alone));
 
     let options = Options { sequences: 16, threads: Some(1), ..Options::default() };
-    let model = ModelConfig { name: "m".into(), source, options, preload: true, adapters: vec![] };
+    let model = ModelConfig { name: "m".into(), source, options, preload: true, is_brick: false, adapters: vec![] };
     let config = Config { models: vec![model], ..Config::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let times = runtime.block_on(async {

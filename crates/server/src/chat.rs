@@ -7,10 +7,12 @@ use axum::response::Response;
 
 use crate::alignment::Alignment;
 use crate::app::{App, json_with};
+use crate::brick::{self, Asked, Form};
 use crate::calls::{Calls, Said};
+use crate::openai::brick::BrickRequest;
 use crate::openai::chat::{ChatAnswer, ChatChoice, ChatChunk, ChatChunkChoice, ChatDelta, ChatRequest, ChatResponse};
 use crate::openai::logprobs::{ChatLogprob, ChatLogprobs};
-use crate::openai::{ApiError, Ending, ErrorBody, Fields, Finish, Usage, now};
+use crate::openai::{ApiError, Ending, ErrorBody, Finish, Usage, now};
 use crate::prompt::Read;
 use crate::run::{self, Run};
 use crate::service::Delta;
@@ -29,7 +31,10 @@ use crate::{ids, prompt, shape};
 pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
     let (mut call, body) = app.call(request).await?;
     let size = body.len();
-    let asked = prompt::aside(size, move || ChatRequest::read(Fields::parse(&body)?)).await?;
+    let asked = match brick::read(&app, body, ChatRequest::read, BrickRequest::of_chat).await? {
+        Asked::Model(asked) => asked,
+        Asked::Brick(asked) => return brick::answer(&app, call, *asked, Form::Chat, size).await,
+    };
     let lease = call.lease(&app.fleet, &asked.model).await?;
     let ChatRequest { messages, stream, stream_options, logprobs, top_logprobs, sampling, .. } = asked;
     let (format, variables, offer) = (asked.response_format, asked.chat_template_kwargs, asked.offer);
@@ -156,6 +161,7 @@ impl Answering {
             logprobs: choice.alignment.as_ref().map(|_| ChatLogprobs::default()),
             finish_reason: Finish::Stop,
             cut_by: None,
+            whit: None,
         };
         let mut done: Vec<ChatChoice> = choices.iter().enumerate().map(empty).collect();
         let usage = run.collect(|run, delta| {
@@ -210,7 +216,7 @@ impl Chunks for Streamed {
             let delta = ChatDelta { role: Some("assistant"), content: Some(""), ..ChatDelta::default() };
             self.send(
                 out,
-                &[ChatChunkChoice { index, delta, logprobs: None, finish_reason: None, cut_by: None }],
+                &[ChatChunkChoice { index, delta, logprobs: None, finish_reason: None, cut_by: None, whit: None }],
                 None,
             );
         }
@@ -233,11 +239,19 @@ impl Chunks for Streamed {
         let last = deltas.len().saturating_sub(1);
         for (at, delta) in deltas.into_iter().enumerate() {
             let logprobs = if at == last { logprobs.take() } else { None };
-            self.send(out, &[ChatChunkChoice { index, delta, logprobs, finish_reason: None, cut_by: None }], None);
+            self.send(
+                out,
+                &[ChatChunkChoice { index, delta, logprobs, finish_reason: None, cut_by: None, whit: None }],
+                None,
+            );
         }
         if let Some(Ending { finish, cut_by }) = ending {
             let (delta, finish_reason) = (ChatDelta::default(), Some(finish));
-            self.send(out, &[ChatChunkChoice { index, delta, logprobs: None, finish_reason, cut_by }], None);
+            self.send(
+                out,
+                &[ChatChunkChoice { index, delta, logprobs: None, finish_reason, cut_by, whit: None }],
+                None,
+            );
         }
     }
 

@@ -8,9 +8,11 @@ use axum::response::Response;
 
 use crate::alignment::Alignment;
 use crate::app::{App, json_with};
+use crate::brick::{self, Asked, Form};
+use crate::openai::brick::BrickRequest;
 use crate::openai::completions::{CompletionChoice, CompletionRequest, CompletionResponse};
 use crate::openai::logprobs::CompletionLogprobs;
-use crate::openai::{ApiError, Ending, ErrorBody, Fields, Usage, now};
+use crate::openai::{ApiError, Ending, ErrorBody, Usage, now};
 use crate::prompt::Prompts;
 use crate::run::{self, Run};
 use crate::service::Delta;
@@ -33,7 +35,10 @@ const USUAL_TOKENS: usize = 16;
 pub async fn completions(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
     let (mut call, body) = app.call(request).await?;
     let size = body.len();
-    let asked = prompt::aside(size, move || CompletionRequest::read(Fields::parse(&body)?)).await?;
+    let asked = match brick::read(&app, body, CompletionRequest::read, BrickRequest::of_completion).await? {
+        Asked::Model(asked) => asked,
+        Asked::Brick(asked) => return brick::answer(&app, call, *asked, Form::Completion, size).await,
+    };
     let lease = call.lease(&app.fleet, &asked.model).await?;
     let CompletionRequest { prompts, stream, stream_options, logprobs, sampling, response_format, .. } = asked;
     let (limits, keeps_text) = (app.limits.clone(), call.row.keeps_texts());
@@ -88,7 +93,7 @@ impl Answering {
             all
         });
         let (finish_reason, cut_by) = (ending.map(|ending| ending.finish), ending.and_then(|ending| ending.cut_by));
-        CompletionChoice { index, text: Cow::Owned(text), logprobs, finish_reason, cut_by }
+        CompletionChoice { index, text: Cow::Owned(text), logprobs, finish_reason, cut_by, whit: None }
     }
 
     fn response<'a>(

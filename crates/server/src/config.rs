@@ -174,6 +174,8 @@ pub struct ModelConfig {
     pub name: String,
     /// Where it is: whatever the [`Loader`](crate::Loader) understands.
     pub source: String,
+    /// It is a brick.
+    pub is_brick: bool,
     /// How it is loaded. `memory` is set by the server, from what is left.
     pub options: Options,
     /// Load it at start, not when it is first asked for.
@@ -307,7 +309,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ServerError> {
         let wrong = |message: String| Err(ServerError::Config(message));
         if self.models.is_empty() {
-            return wrong("there is no model to serve: name one".into());
+            return wrong("there is no model to serve: name one, or a brick".into());
         }
         let names: Vec<&str> = self.models.iter().flat_map(ModelConfig::names).collect();
         for (at, name) in names.iter().enumerate() {
@@ -458,6 +460,8 @@ pub struct File {
     pub key: BTreeMap<String, KeyLimits>,
     /// `[[model]]`, one each.
     pub model: Vec<FileModel>,
+    /// `[[brick]]`, one each.
+    pub brick: Vec<FileBrick>,
 }
 
 /// A `[[model]]` of `whit.toml`.
@@ -489,6 +493,21 @@ pub struct FileModel {
     /// Folders of adapters on it, by what requests call the model with them.
     #[serde(default)]
     pub adapters: BTreeMap<String, PathBuf>,
+}
+
+/// A `[[brick]]` of `whit.toml`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileBrick {
+    /// As [`ModelConfig::source`].
+    pub source: String,
+    /// As [`ModelConfig::name`]; what its card says if it is not said.
+    pub name: Option<String>,
+    /// Sequences of full context that the KV cache has room for.
+    pub sequences: Option<usize>,
+    /// Load it at start, not when it is first asked for.
+    #[serde(default)]
+    pub preload: bool,
 }
 
 impl File {
@@ -658,6 +677,7 @@ mod tests {
             source: name.into(),
             options: Options::default(),
             preload: false,
+            is_brick: false,
             adapters: vec![],
         }
     }

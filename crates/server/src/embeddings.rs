@@ -26,6 +26,10 @@ pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result
     let size = body.len();
     let asked = prompt::aside(size, move || EmbeddingRequest::read(Fields::parse(&body)?)).await?;
     let lease = call.lease(&app.fleet, &asked.model).await?;
+    if lease.service().brick.is_some() {
+        let message = format!("{} is a brick, which answers and makes no vectors: name another model", asked.model);
+        return Err(ApiError::invalid(message).param("model"));
+    }
     let width = lease.service().hidden_size;
     if asked.dimensions.is_some_and(|wanted| wanted > width) {
         let message = format!("dimensions is {}: this model's vectors have {width}", asked.dimensions.unwrap_or(0));

@@ -3,16 +3,19 @@
 //! One model is loaded at a time. Requests wait for theirs; a model that has to go finishes what it answers, and who asks for
 //! it meanwhile waits until it is its turn again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex as AsyncMutex, Notify};
+use whit_engine::brick::Job;
 use whit_engine::{AdapterId, Engine, EngineError, MemoryPlan, Options, adapter_bytes, available_memory};
-use whit_model::{Adapter, ChatTemplate, Checkpoint, DecoderSpec, GenerationDefaults, ModelError, Tokenizer};
+use whit_model::brick::Card;
+use whit_model::{Adapter, Brick, ChatTemplate, Checkpoint, DecoderSpec, GenerationDefaults, ModelError, Tokenizer};
 
 use crate::ServerError;
+use crate::brick;
 use crate::config::{AdapterConfig, Config, ModelConfig};
 use crate::metering::Metering;
 use crate::metrics::Metrics;
@@ -31,6 +34,17 @@ pub trait Loader: Send + Sync + 'static {
     /// If there is no such model, with the mend.
     fn locate(&self, source: &str) -> Result<PathBuf, ServerError>;
 
+    /// The brick at `source`, and the checkpoint it runs on: its own, or that of the model that it adapts. Unless a loader knows more, it is
+    /// on disk and has its own.
+    ///
+    /// # Errors
+    /// If there is no such brick or it cannot be read, with the mend.
+    fn brick(&self, source: &str) -> Result<(Brick, Checkpoint), ServerError> {
+        let brick = Brick::open(Path::new(source))?;
+        let checkpoint = brick.checkpoint()?;
+        Ok((brick, checkpoint))
+    }
+
     /// `done` of `total` bytes of a model's weights are in memory.
     fn progress(&self, _model: &str, _done: u64, _total: u64) {}
 }
@@ -42,8 +56,9 @@ pub struct Opened {
     tokenizer: Arc<Tokenizer>,
     template: Option<ChatTemplate>,
     makers: GenerationDefaults,
-    /// With their names.
+    /// With their names. A brick's own is the only one.
     adapters: Vec<(String, Adapter)>,
+    brick: Option<brick::Brick>,
     options: Options,
     plan: MemoryPlan,
 }
@@ -54,14 +69,28 @@ impl Opened {
     /// # Errors
     /// If it cannot be found or read, or does not fit.
     pub fn open(loader: &dyn Loader, config: &ModelConfig, memory: Option<u64>) -> Result<Opened, ServerError> {
-        let checkpoint = Checkpoint::open(&loader.locate(&config.source)?)?;
+        let (checkpoint, brick) = match config.is_brick {
+            false => (Checkpoint::open(&loader.locate(&config.source)?)?, None),
+            true => {
+                let (brick, checkpoint) = loader.brick(&config.source)?;
+                (checkpoint, Some(brick))
+            }
+        };
         let spec = DecoderSpec::from_checkpoint(&checkpoint)?;
         let tokenizer = Arc::new(Tokenizer::from_checkpoint(&checkpoint)?);
         let template = ChatTemplate::from_checkpoint(&checkpoint)?;
         let makers = GenerationDefaults::from_checkpoint(&checkpoint)?;
         let named =
             |adapter: &AdapterConfig| Adapter::open(&adapter.folder).map(|opened| (adapter.name.clone(), opened));
-        let adapters = config.adapters.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+        let mut adapters = config.adapters.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+        let brick = match brick {
+            None => None,
+            Some(opened) => {
+                adapters.extend(opened.adapter()?.map(|adapter| (config.name.clone(), adapter)));
+                let Card { name, version, .. } = opened.card().clone();
+                Some(brick::Brick { job: Job::new(&opened, &checkpoint, &tokenizer)?, name, version })
+            }
+        };
         let kept = adapters.iter().map(|(_, adapter)| adapter_bytes(adapter, config.options.threads)).sum();
         let mut options = Options { memory, adapters: kept, ..config.options.clone() };
         if options.context.is_none() {
@@ -76,21 +105,28 @@ impl Opened {
             }
             options.sequences = options.sequences.div_ceil(2);
         };
-        Ok(Opened { checkpoint, spec, tokenizer, template, makers, adapters, options, plan })
+        Ok(Opened { checkpoint, spec, tokenizer, template, makers, adapters, brick, options, plan })
     }
 
     /// What there is to say about it.
     pub fn facts(&self) -> Facts {
-        Facts { plan: self.plan.clone(), sequences: self.options.sequences, can_chat: self.template.is_some() }
+        Facts {
+            plan: self.plan.clone(),
+            sequences: self.options.sequences,
+            can_chat: self.template.is_some() || self.brick.is_some(),
+        }
     }
 
     fn load(self, progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded, EngineError> {
-        let Opened { checkpoint, spec, tokenizer, template, makers, adapters, options, .. } = self;
+        let Opened { checkpoint, spec, tokenizer, template, makers, adapters, mut brick, options, .. } = self;
         let mut engine = Engine::load(&checkpoint, &spec, Some(tokenizer.clone()), &options, progress)?;
         let adapters = adapters.iter().map(|(name, adapter)| engine.add_adapter(name, adapter));
-        let adapters = adapters.collect::<Result<_, _>>()?;
+        let adapters = adapters.collect::<Result<Vec<_>, _>>()?;
+        if let (Some(brick), Some(&adapter)) = (&mut brick, adapters.first()) {
+            brick.job.adapt(adapter);
+        }
         let DecoderSpec { architecture, vocab_size, hidden_size, .. } = spec;
-        Ok(Loaded { engine, adapters, tokenizer, template, architecture, makers, vocab_size, hidden_size })
+        Ok(Loaded { engine, adapters, tokenizer, template, architecture, makers, vocab_size, hidden_size, brick })
     }
 }
 
@@ -101,7 +137,7 @@ pub struct Facts {
     pub plan: MemoryPlan,
     /// Sequences of full context the KV cache has room for.
     pub sequences: usize,
-    /// Whether it has a chat template.
+    /// Whether it has a chat template, or is a brick.
     pub can_chat: bool,
 }
 
@@ -213,9 +249,12 @@ impl Lease {
         self.adapter.map_or(&config.name, |adapter| &config.adapters[adapter].name)
     }
 
-    /// The adapter that was asked for.
+    /// The adapter that was asked for, or that the brick is.
     pub fn adapter(&self) -> Option<AdapterId> {
-        self.adapter.map(|adapter| self.service().adapters[adapter])
+        match self.adapter {
+            Some(adapter) => Some(self.service().adapters[adapter]),
+            None => self.service().brick.as_ref().and_then(|brick| brick.job.adapter()),
+        }
     }
 }
 
@@ -345,6 +384,11 @@ impl Fleet {
     /// Whether there is a model called `name`, or one with an adapter that is.
     pub fn serves(&self, name: &str) -> bool {
         self.slots.iter().any(|slot| slot.config.names().any(|other| other == name))
+    }
+
+    /// Whether there is a brick called `name`.
+    pub fn is_brick(&self, name: &str) -> bool {
+        self.slots.iter().any(|slot| slot.config.is_brick && slot.config.name == name)
     }
 
     /// The model called `name`, as [`Fleet::list`] has it.

@@ -9,6 +9,7 @@ mod account;
 mod alignment;
 mod app;
 mod auth;
+mod brick;
 mod budget;
 mod calls;
 mod chat;

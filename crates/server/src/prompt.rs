@@ -169,7 +169,7 @@ pub fn check(service: &Service, limits: &Limits, prompt: &[u32], param: &str) ->
 }
 
 /// What a model's files have to say against a text, without where they lie.
-fn refused(error: &ModelError, param: &str) -> ApiError {
+pub fn refused(error: &ModelError, param: &str) -> ApiError {
     let problem = match error {
         ModelError::Malformed { item, problem, .. } | ModelError::Unsupported { item, problem, .. } => {
             format!("the model's {item} refuses this: {problem}")

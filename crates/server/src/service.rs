@@ -19,6 +19,7 @@ use whit_engine::{
 use whit_model::{ChatTemplate, GenerationDefaults, Tokenizer};
 
 use crate::account::Account;
+use crate::brick::Brick;
 use crate::fleet::Stay;
 use crate::metering::Hand;
 use crate::metrics::ModelMetrics;
@@ -42,6 +43,8 @@ pub struct Loaded {
     pub vocab_size: usize,
     /// Numbers of a text's vector.
     pub hidden_size: usize,
+    /// If it is one.
+    pub brick: Option<Brick>,
 }
 
 /// A loaded model that answers.
@@ -60,6 +63,8 @@ pub struct Service {
     pub vocab_size: usize,
     /// Numbers of a text's vector.
     pub hidden_size: usize,
+    /// If it is one.
+    pub brick: Option<Arc<Brick>>,
     /// What it takes in memory.
     pub plan: MemoryPlan,
     /// Made when somebody first asks for a shape: most never do, and it takes a while.
@@ -129,6 +134,8 @@ pub struct Delta {
     pub logprobs: Vec<(u32, TokenLogprob)>,
     /// If that was asked for: the vector of the text.
     pub vector: Vec<f32>,
+    /// If that was asked for: the probability of the whole answer under its constraint, with the end; `None` if it was cut.
+    pub confidence: Option<f64>,
     /// The choice is over.
     pub end: Option<Result<FinishReason, String>>,
 }
@@ -182,7 +189,8 @@ impl Service {
         limit: usize,
         hand: Option<Hand>,
     ) -> std::io::Result<Service> {
-        let Loaded { engine, adapters, tokenizer, template, architecture, makers, vocab_size, hidden_size } = loaded;
+        let Loaded { engine, adapters, tokenizer, template, architecture, makers, vocab_size, hidden_size, brick } =
+            loaded;
         let syntax = Syntax::of(template.as_ref().map_or("", ChatTemplate::tool_source), &architecture);
         let plan = engine.memory_plan().clone();
         let load = Arc::new(Load {
@@ -221,6 +229,7 @@ impl Service {
             makers,
             vocab_size,
             hidden_size,
+            brick: brick.map(Arc::new),
             plan,
             constraints,
             commands,
@@ -430,13 +439,14 @@ impl Worker {
                     active.delta.vector = vector.to_vec();
                 }
             }
-            Event::Finished { request, text, reason, usage, .. } => {
+            Event::Finished { request, text, reason, usage, confidence } => {
                 let Some(mut active) = active.remove(&request) else { return };
                 let took = active.received.elapsed();
                 metrics.finished(reason, &usage, took);
                 load.note(took);
                 active.took(Some(usage));
                 active.delta.text.push_str(text);
+                active.delta.confidence = confidence;
                 active.delta.end = Some(match reason {
                     FinishReason::NotFinite => {
                         let error = EngineError::NotFinite;

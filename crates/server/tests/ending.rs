@@ -30,6 +30,7 @@ fn loading(drain_timeout: Duration) -> JoinHandle<Result<(), ServerError>> {
         source: "m".into(),
         options: Options::default(),
         preload: true,
+        is_brick: false,
         adapters: vec![],
     };
     let limits = Limits { drain_timeout, ..Limits::default() };

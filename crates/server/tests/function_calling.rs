@@ -220,7 +220,7 @@ fn model_with(folder: &Path, template: Option<&str>) -> ModelConfig {
     fs::write(folder.join("chat_template.jinja"), template.unwrap_or(&own)).expect("written");
     let options = Options { sequences: 8, threads: Some(1), context: Some(16_384), ..Options::default() };
     let source = folder.to_str().expect("a path in UTF-8").to_owned();
-    ModelConfig { name: "pocket".into(), source, options, preload: true, adapters: vec![] }
+    ModelConfig { name: "pocket".into(), source, options, preload: true, is_brick: false, adapters: vec![] }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

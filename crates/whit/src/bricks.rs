@@ -45,12 +45,19 @@ pub fn open(name: &str) -> anyhow::Result<Brick> {
     )))
 }
 
+/// Whether its weights are those of a base that it adapts: they may be large, and packed copies of them worth their while. Weights
+/// of its own are packed again in a moment.
+pub fn has_base(brick: &Brick) -> bool {
+    matches!(brick.card().model, Weights::Adapter { .. })
+}
+
 /// A brick's model, opened, and what it is to do.
 pub struct Ready {
     pub model: Model,
     pub job: Job,
     /// If it is one.
     adapter: Option<Adapter>,
+    has_base: bool,
     max_tokens: usize,
 }
 
@@ -61,12 +68,17 @@ pub fn prepare(brick: &Brick) -> anyhow::Result<Ready> {
     let spec = DecoderSpec::from_checkpoint(&checkpoint)?;
     let tokenizer = Arc::new(Tokenizer::from_checkpoint(&checkpoint)?);
     let job = Job::new(brick, &checkpoint, &tokenizer)?;
-    Ok(Ready { model: Model { checkpoint, spec, tokenizer }, job, adapter, max_tokens: brick.card().prompt.max_tokens })
+    Ok(Ready {
+        model: Model { checkpoint, spec, tokenizer },
+        job,
+        adapter,
+        has_base: has_base(brick),
+        max_tokens: brick.card().prompt.max_tokens,
+    })
 }
 
 impl Ready {
-    /// Loads it, with room for `sequences` prompts of so many tokens and their answers. Weights of its own are soon packed again, so that
-    /// no packed copy of them is kept; those of a base may be large.
+    /// Loads it, with room for `sequences` prompts of so many tokens and their answers.
     pub fn load(&mut self, load: &LoadArgs, prompt: usize, sequences: usize) -> anyhow::Result<Engine> {
         let context = prompt.saturating_add(self.max_tokens).min(self.model.spec.context_length);
         let usual = load.options(Some(context));
@@ -74,7 +86,7 @@ impl Ready {
         let mut engine = self.model.load(&Options {
             sequences,
             adapters: adapter.map_or(0, |adapter| adapter_bytes(adapter, load.threads)),
-            packed_copies: usual.packed_copies.clone().filter(|_| adapter.is_some()),
+            packed_copies: usual.packed_copies.clone().filter(|_| self.has_base),
             ..usual
         })?;
         if let Some(adapter) = adapter {
@@ -84,7 +96,8 @@ impl Ready {
     }
 }
 
-/// The weights that a brick runs on: its own, or those that it adapts. If its card knows these by their hash, they are read through.
+/// The weights that a brick runs on: its own, or those that it adapts. If its card knows these by their hash, they are read
+/// through.
 pub fn checkpoint(brick: &Brick) -> anyhow::Result<Checkpoint> {
     let Weights::Adapter { base, base_hash, .. } = &brick.card().model else { return Ok(brick.checkpoint()?) };
     let of = || format!("{}: is an adapter on {base}", brick.path().display());

@@ -91,7 +91,7 @@ fn engine_error<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e 
 }
 
 /// The chain of causes as one line, outermost first, without saying anything twice.
-fn sentence(error: &anyhow::Error) -> String {
+pub fn sentence(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(|cause| cause.to_string()) {
         if text.is_empty() {

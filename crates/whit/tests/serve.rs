@@ -371,3 +371,47 @@ fn who_has_one_of_the_keys_in_a_file_is_answered() {
     std::fs::write(&path, "# none\n").expect("written");
     whit(["serve", &pocket(), "--api-key-file", &file]).refused(2, &["keys.txt", "holds no key"]);
 }
+
+#[test]
+fn a_brick_is_served_under_its_own_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    let card = r#"
+        format = 1
+        name = "sums"
+        version = "0.1.0"
+        licence = "MIT OR Apache-2.0"
+        description = "Knows what two and two are, by heart."
+        model = { weights = "model.gguf" }
+        contract = { kind = "labels", file = "labels.txt" }
+        prompt = { chat = true, max_tokens = 16 }
+    "#;
+    std::fs::create_dir(at("sums")).expect("made");
+    std::fs::copy(fixture("pocket-q8_0.gguf"), at("sums/model.gguf")).expect("copied");
+    std::fs::write(at("sums/brick.toml"), card).expect("written");
+    std::fs::write(at("sums/labels.txt"), "Four.\nFive.\n").expect("written");
+    let brick = at("sums").to_string_lossy().into_owned();
+    std::fs::write(at("whit.toml"), format!("[[brick]]\nsource = {brick:?}\nname = \"arithmetic\"\n"))
+        .expect("written");
+    let config = at("whit.toml").to_string_lossy().into_owned();
+
+    let said = whit(["serve", "--brick", &brick, "--config", &config, "--check"]).stdout();
+    let names: Vec<&str> = said.lines().filter_map(|line| line.split_once("  ")).map(|(name, _)| name).collect();
+    assert_eq!(names, ["sums", "arithmetic"], "{said}");
+    let (mut child, _home) = whit(["serve", "--brick", &brick, "--port", "0", "--threads", "1"]).spawn();
+    let lines = started(&mut child);
+    let answer = curl(&lines[lines.len() - 1]);
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"brick\":\"sums\""), "{answer}");
+    child.kill().expect("killed");
+    child.wait().expect("it ends");
+
+    whit(["serve", "--brick", &brick, "--brick", &brick, "--check"]).refused(2, &["two models are called sums"]);
+    whit(["serve", "--brick", "nobody", "--check"]).refused(2, &["nobody: no brick of this name"]);
+    whit(["serve", "--brick", &brick, "--adapter", "a=b", "--check"]).refused(2, &["--adapter is for one model"]);
+    // Alone it serves what is in the program, if anything is.
+    let alone = whit(["serve", "--check"]).run();
+    match alone.code {
+        Some(0) => assert!(cfg!(feature = "bricks") && alone.stdout.contains("KV cache"), "{alone:#?}"),
+        code => assert!(code == Some(2) && alone.stderr.contains("built without any"), "{alone:#?}"),
+    }
+}

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use whit_engine::Grammar;
 
+use super::brick::BrickNote;
 use super::logprobs::ChatLogprobs;
 use super::tools;
 use super::{
@@ -142,6 +143,9 @@ pub struct ChatChoice {
     /// What cut it short, if it is not its length.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_by: Option<CutBy>,
+    /// What a brick says of it. An extension of OpenAI's completions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whit: Option<BrickNote>,
 }
 
 /// The assistant's message.
@@ -196,6 +200,9 @@ pub struct ChatChunkChoice<'a> {
     /// What cut it short, if it is not its length.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_by: Option<CutBy>,
+    /// What a brick says of it, in its last chunk. An extension of OpenAI's completions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whit: Option<BrickNote>,
 }
 
 /// New text.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use whit_engine::Grammar;
 
+use super::brick::BrickNote;
 use super::chat::{accept_what_asks_nothing, read_model};
 use super::logprobs::CompletionLogprobs;
 use super::sampling::token_ids;
@@ -13,7 +14,7 @@ use super::{
 };
 
 /// Most prompts of one request.
-const MOST_PROMPTS: usize = 256;
+pub(super) const MOST_PROMPTS: usize = 256;
 
 /// Texts to continue.
 #[derive(Debug, ToSchema)]
@@ -149,6 +150,9 @@ pub struct CompletionChoice<'a> {
     /// What cut it short, if it is not its length.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_by: Option<CutBy>,
+    /// What a brick says of it; in a stream, in its last chunk. An extension of OpenAI's completions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whit: Option<BrickNote>,
 }
 
 #[cfg(test)]

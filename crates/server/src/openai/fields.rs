@@ -52,6 +52,11 @@ impl Fields {
         if self.at.is_empty() { name.to_owned() } else { format!("{}.{name}", self.at) }
     }
 
+    /// Looks at a string without taking it.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.map.get(name).and_then(Value::as_str)
+    }
+
     /// Takes a field as it is.
     pub fn value(&mut self, name: &str) -> Option<Value> {
         // Order does not matter for what is left over, so the cheap removal will do.

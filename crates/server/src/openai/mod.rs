@@ -3,6 +3,7 @@
 //! Requests are read by name with [`Fields`]: what is left over at the end was not understood and is refused, so that no
 //! field is ever silently ignored. A null is an absent field.
 
+pub mod brick;
 mod budget;
 pub mod chat;
 pub mod completions;

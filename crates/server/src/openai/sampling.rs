@@ -102,12 +102,23 @@ impl SamplingFields {
             logit_bias: read_bias(fields)?,
             stop: read_stop(fields)?,
             ignore_eos: fields.boolean("ignore_eos")?,
-            timeout: fields.number("timeout", 0.001..=86_400.0)?,
             n: fields.count("n", 1..=128)?,
+            ..SamplingFields::read_terms(fields)?
+        })
+    }
+
+    /// Takes those that are not about the choice of tokens: who asks, how long they wait, what it may cost.
+    ///
+    /// # Errors
+    /// The first value that is out of range.
+    pub(super) fn read_terms(fields: &mut Fields) -> Result<SamplingFields, ApiError> {
+        Ok(SamplingFields {
+            timeout: fields.number("timeout", 0.001..=86_400.0)?,
             user: read_name(fields, "safety_identifier")?.or(read_name(fields, "user")?),
             safety_identifier: (),
             prompt_cache_key: fields.string("prompt_cache_key").map(drop)?,
             budget: Budget::read(fields)?,
+            ..SamplingFields::default()
         })
     }
 

@@ -37,7 +37,14 @@ pub fn expected() -> Value {
 /// A model of the fixtures, called as it lies there.
 pub fn model(source: &str) -> ModelConfig {
     let options = Options { sequences: 4, threads: Some(1), context: Some(512), ..Options::default() };
-    ModelConfig { name: source.to_owned(), source: source.to_owned(), options, preload: true, adapters: vec![] }
+    ModelConfig {
+        name: source.to_owned(),
+        source: source.to_owned(),
+        options,
+        preload: true,
+        is_brick: false,
+        adapters: vec![],
+    }
 }
 
 /// A server of the small model alone, as `pocket`.

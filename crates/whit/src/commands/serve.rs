@@ -8,19 +8,23 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use whit_engine::{MemoryPlan, Options, available_memory};
 use whit_meter::ledger::Record;
+use whit_model::{Brick, Checkpoint};
 use whit_server::config::{
-    AdapterConfig, ApiKey, Config, File, FileModel, LedgerConfig, MeterConfig, MeterSource, ModelConfig, TlsFiles,
-    read_keys,
+    AdapterConfig, ApiKey, Config, File, FileBrick, FileModel, LedgerConfig, MeterConfig, MeterSource, ModelConfig,
+    TlsFiles, read_keys,
 };
 use whit_server::{Facts, Loader, ServerError, Started};
 
 use crate::failure::bad_input;
 use crate::model_source::{LoadArgs, MODEL_HELP, locate};
 use crate::progress::Progress;
-use crate::{format, interrupt};
+use crate::{bricks, failure, format, interrupt};
 
 /// Conversations of full length that a model's KV cache has room for; several times as many short ones run at once.
 const USUAL_SEQUENCES: usize = 8;
+
+const BRICK_OPTION_HELP: &str = "Serve this brick under the name that its card has: its folder, a .brick file, or the name of one that is in \
+    this program; may be given several times";
 
 /// The values of `--log`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -35,8 +39,12 @@ enum Log {
 The API is at http://HOST:PORT/v1, its description at /openapi.json, counters for Prometheus at /metrics. SIGTERM or Ctrl-C \
 lets answers end and refuses new requests; a second one stops at once.
 
+Without a model or a brick, here or in the file, all bricks that are in this program are served.
+
 Examples:
   whit serve model.gguf
+  whit serve
+  whit serve --brick ./sums --brick intents.brick
   whit serve small=hf:Qwen/Qwen3-0.6B-GGUF large=hf:Qwen/Qwen3-4B-GGUF --memory 8GiB
   whit serve model.gguf --host 0.0.0.0 --api-key-file keys.txt --tls-cert cert.pem --tls-key key.pem
   whit serve base.gguf --adapter lights=./lights --adapter notes=./notes
@@ -44,10 +52,11 @@ Examples:
 pub struct ServeArgs {
     #[arg(
         value_name = "[NAME=]MODEL",
-        help = format!("{MODEL_HELP}; NAME is what requests call it [default: from the file or folder]"),
-        required_unless_present = "config"
+        help = format!("{MODEL_HELP}; NAME is what requests call it [default: from the file or folder]")
     )]
     models: Vec<String>,
+    #[arg(long, value_name = "BRICK", help = BRICK_OPTION_HELP)]
+    brick: Vec<String>,
     /// Serve the model with this LoRA adapter, a folder as PEFT saves it, as NAME beside it; with one model; may be given several times
     #[arg(long, value_name = "NAME=FOLDER")]
     adapter: Vec<String>,
@@ -137,41 +146,79 @@ fn config(args: &ServeArgs) -> anyhow::Result<Config> {
     let load = args.load.options(None);
     let max_stall = args.max_stall.map(Duration::from_millis);
     let (kv, weights) = (args.load.kv.map(Into::into), args.load.weights.map(Into::into));
-    let model = |model: FileModel, preload: bool| -> anyhow::Result<ModelConfig> {
+    let options = |model: &FileModel| -> anyhow::Result<Options> {
         let sequences = model.sequences.or(args.sequences).or(file.sequences).unwrap_or(USUAL_SEQUENCES);
         if sequences == 0 {
             return Err(bad_input("0 sequences are no room for anybody: use at least 1"));
         }
+        Ok(Options {
+            sequences,
+            max_stall: model.max_stall.or(max_stall).or(file.max_stall).unwrap_or(load.max_stall),
+            threads: model.threads.or(load.threads).or(file.threads),
+            context: model.context.or(args.context).or(file.context),
+            kv_format: model.kv.or(kv).or(file.kv).unwrap_or(load.kv_format),
+            weights: model.weights.or(weights).or(file.weights).unwrap_or(load.weights),
+            ..load.clone()
+        })
+    };
+    let model = |model: FileModel, preload: bool| -> anyhow::Result<ModelConfig> {
         Ok(ModelConfig {
+            options: options(&model)?,
             name: model.name.unwrap_or_else(|| name_of(&model.source)),
-            options: Options {
-                sequences,
-                max_stall: model.max_stall.or(max_stall).or(file.max_stall).unwrap_or(load.max_stall),
-                threads: model.threads.or(load.threads).or(file.threads),
-                context: model.context.or(args.context).or(file.context),
-                kv_format: model.kv.or(kv).or(file.kv).unwrap_or(load.kv_format),
-                weights: model.weights.or(weights).or(file.weights).unwrap_or(load.weights),
-                ..load.clone()
-            },
             source: model.source,
+            is_brick: false,
             preload: preload || model.preload,
             adapters: model.adapters.into_iter().map(|(name, folder)| AdapterConfig { name, folder }).collect(),
         })
     };
+    let brick =
+        |FileBrick { source, name, sequences, preload }: FileBrick, at_start: bool| -> anyhow::Result<ModelConfig> {
+            let opened = bricks::open(&source)?;
+            // Its context is what its card needs.
+            let usual = Options { context: None, ..options(&FileModel { sequences, ..FileModel::default() })? };
+            Ok(ModelConfig {
+                name: name.unwrap_or_else(|| opened.card().name.clone()),
+                options: Options {
+                    packed_copies: usual.packed_copies.clone().filter(|_| bricks::has_base(&opened)),
+                    ..usual
+                },
+                source,
+                is_brick: true,
+                preload: at_start || preload,
+                adapters: vec![],
+            })
+        };
     let named = args.models.iter().map(|word| {
         let (name, source) = named_source(word);
         model(FileModel { source, name, ..FileModel::default() }, true)
     });
     let mut models: Vec<ModelConfig> =
         named.chain(file.model.iter().map(|entry| model(entry.clone(), false))).collect::<Result<_, _>>()?;
+    let named_brick = |source: &str| brick(FileBrick { source: source.into(), ..FileBrick::default() }, true);
+    for source in &args.brick {
+        models.push(named_brick(source)?);
+    }
+    for entry in &file.brick {
+        models.push(brick(entry.clone(), false)?);
+    }
+    if models.is_empty() {
+        models = bricks::built_in().map(named_brick).collect::<Result<_, _>>()?;
+    }
+    if models.is_empty() {
+        return Err(bad_input(
+            "which model? Name one, or a brick with --brick: without either whit serves the bricks that it was built with, and this one \
+             was built without any",
+        ));
+    }
     let adapters = args.adapter.iter().map(|word| adapter(word)).collect::<anyhow::Result<Vec<_>>>()?;
     match &mut models[..] {
         _ if adapters.is_empty() => {}
-        [model] => model.adapters.extend(adapters),
+        [model] if !model.is_brick => model.adapters.extend(adapters),
         models => {
             let count = models.len();
             return Err(bad_input(format!(
-                "--adapter is for one model, and there are {count}: say in a file for --config which is on which"
+                "--adapter is for one model, and there are {count} (or it is a brick, which is as it is): say in a file for --config which is \
+                 on which"
             )));
         }
     }
@@ -243,6 +290,15 @@ struct Hub {
 impl Loader for Hub {
     fn locate(&self, source: &str) -> Result<PathBuf, ServerError> {
         locate(source).map_err(|error| ServerError::Locate(format!("{error:#}")))
+    }
+
+    fn brick(&self, source: &str) -> Result<(Brick, Checkpoint), ServerError> {
+        let found = || {
+            let brick = bricks::open(source)?;
+            let checkpoint = bricks::checkpoint(&brick)?;
+            anyhow::Ok((brick, checkpoint))
+        };
+        found().map_err(|error| ServerError::Locate(failure::sentence(&error)))
     }
 
     fn progress(&self, model: &str, done: u64, total: u64) {
