@@ -12,7 +12,7 @@ use whit_model::brick::{Brick, CARD, Contract as Declared, PromptForm};
 use whit_model::template::ChatInput;
 use whit_model::{ChatTemplate, Checkpoint, ModelError, Tokenizer};
 
-use crate::constraint::{Constraint, ConstraintError, Constraints, Grammar};
+use crate::constraint::{Checker, Constraint, ConstraintError, Constraints, Grammar};
 use crate::{AdapterId, EngineError, Request};
 
 /// Bytes of a contract's file. As values in memory, JSON takes up to fifty times its length.
@@ -20,6 +20,8 @@ const MOST_BYTES: usize = 1 << 20;
 const MOST_TOOLS: usize = 256;
 const MOST_LABELS: usize = 10_000;
 const LONGEST_NAME: usize = 64;
+/// References and alternatives, one leading to the other, that are followed to find the order of keys.
+const MOST_STEPS: usize = 8;
 
 /// What a brick's answers are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,10 +31,10 @@ pub enum Contract {
         /// The tools' names.
         names: Vec<String>,
         /// The JSON Schema of these answers.
-        schema: String,
+        schema: Value,
     },
     /// A JSON text that is valid under this JSON Schema.
-    Schema(String),
+    Schema(Value),
     /// One of these labels.
     Labels(Vec<String>),
     /// Any text.
@@ -43,20 +45,26 @@ impl Contract {
     /// Reads the contract of a brick.
     ///
     /// # Errors
-    /// [`ModelError`] if its file is not what the card says it is. What is wrong within a schema is told by [`Job::new`].
+    /// As [`Contract::parse`], and if there is no such file.
     pub fn read(brick: &Brick) -> Result<Contract, ModelError> {
-        match &brick.card().contract {
-            Declared::Tools { file } => {
-                let (path, text) = brick.text(file, MOST_BYTES)?;
-                tools(&path, text)
-            }
-            Declared::Schema { file } => {
-                brick.text(file, MOST_BYTES).map(|(_, text)| Contract::Schema(text.to_owned()))
-            }
-            Declared::Labels { file } => {
-                let (path, text) = brick.text(file, MOST_BYTES)?;
-                labels(&path, text).map(Contract::Labels)
-            }
+        let declared = &brick.card().contract;
+        let Some(file) = declared.file() else { return Ok(Contract::Text) };
+        let (path, text) = brick.text(file, MOST_BYTES)?;
+        Contract::parse(declared, &path, text)
+    }
+
+    /// The contract that a card declares, whose file has this text. `path` is for messages only.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the text is not what the card says it is. What is wrong within a schema is told by [`Contract::constraint`].
+    pub fn parse(declared: &Declared, path: &Path, text: &str) -> Result<Contract, ModelError> {
+        match declared {
+            Declared::Tools { .. } => tools(path, text),
+            Declared::Schema { .. } => match serde_json::from_str(text) {
+                Ok(schema) => Ok(Contract::Schema(schema)),
+                Err(error) => Err(malformed(path, "schema", format!("is no JSON ({error}); write it again"))),
+            },
+            Declared::Labels { .. } => labels(path, text).map(Contract::Labels),
             Declared::Text => Ok(Contract::Text),
         }
     }
@@ -65,25 +73,44 @@ impl Contract {
     /// a call begins with, and what a contract leaves no choice about is not the model's to write.
     pub fn grammar(&self) -> Option<Grammar> {
         match self {
-            Contract::Tools { schema, .. } | Contract::Schema(schema) => Some(Grammar::CompactJson(schema.clone())),
+            Contract::Tools { schema, .. } | Contract::Schema(schema) => Some(Grammar::CompactJson(schema.to_string())),
             Contract::Labels(labels) => Some(Grammar::Choice(labels.clone())),
             Contract::Text => None,
         }
     }
 
-    /// The text that a model writes for `output`, as it is to be taught: JSON without white space, keys in their order; `None` if the
-    /// contract has no such output. (Of a schema it is not said whether `output` is valid under it.)
-    pub fn text_of(&self, output: &Value) -> Option<String> {
+    /// The grammar, compiled for answers that `tokenizer` spells.
+    ///
+    /// # Errors
+    /// [`ConstraintError`] if it cannot be enforced to the letter, or nothing fits it.
+    pub fn constraint(&self, tokenizer: &Arc<Tokenizer>) -> Result<Option<Constraint>, ConstraintError> {
+        let compile = |grammar| Constraints::new(tokenizer, tokenizer.end_tokens())?.compile(&grammar);
+        self.grammar().map(compile).transpose()
+    }
+
+    /// `output` with its keys in the contract's order, the only one that the grammar lets them be written in; `None` if the contract has no
+    /// such output. (Of a schema it is not said whether `output` is valid under it.)
+    pub fn in_order(&self, output: &Value) -> Option<Value> {
         match (self, output) {
-            (Contract::Tools { .. }, Value::Null) | (Contract::Schema(_), _) => Some(output.to_string()),
-            (Contract::Tools { names, .. }, Value::Object(call)) => {
+            (Contract::Tools { .. }, Value::Null) => Some(Value::Null),
+            (Contract::Tools { names, schema }, Value::Object(call)) => {
                 let name = call.get("name")?.as_str()?;
                 let is_call = call.len() == 2 && call.get("arguments")?.is_object();
-                (is_call && names.iter().any(|known| known == name)).then(|| output.to_string())
+                (is_call && names.iter().any(|known| known == name)).then(|| ordered(output, schema, schema))
             }
-            (Contract::Labels(labels), Value::String(text)) => labels.contains(text).then(|| text.clone()),
-            (Contract::Text, Value::String(text)) => Some(text.clone()),
+            (Contract::Schema(schema), _) => Some(ordered(output, schema, schema)),
+            (Contract::Labels(labels), Value::String(text)) => labels.contains(text).then(|| output.clone()),
+            (Contract::Text, Value::String(_)) => Some(output.clone()),
             _ => None,
+        }
+    }
+
+    /// The text that a model writes for `output`, as it is to be taught: JSON without white space, keys as [`Contract::in_order`] has them;
+    /// `None` if the contract has no such output.
+    pub fn text_of(&self, output: &Value) -> Option<String> {
+        match (self, self.in_order(output)?) {
+            (Contract::Labels(_) | Contract::Text, Value::String(text)) => Some(text),
+            (_, output) => Some(output.to_string()),
         }
     }
 
@@ -95,6 +122,56 @@ impl Contract {
             Contract::Text => Some(text.into()),
         }
     }
+}
+
+/// `value` with the keys of its objects in the order of their schema's properties, as far as the schema names them. References are into
+/// `root`.
+fn ordered(value: &Value, schema: &Value, root: &Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let own = schema_of(object, schema, root, MOST_STEPS).unwrap_or(resolved(schema, root, MOST_STEPS));
+            let properties = own.get("properties").and_then(Value::as_object);
+            let named = properties
+                .into_iter()
+                .flatten()
+                .filter_map(|(key, schema)| Some((key.clone(), ordered(object.get(key)?, schema, root))));
+            let mut sorted: Map<String, Value> = named.collect();
+            for (key, value) in object {
+                if !sorted.contains_key(key) {
+                    sorted.insert(key.clone(), value.clone());
+                }
+            }
+            Value::Object(sorted)
+        }
+        Value::Array(values) => {
+            let items = resolved(schema, root, MOST_STEPS).get("items").unwrap_or(&Value::Null);
+            Value::Array(values.iter().map(|value| ordered(value, items, root)).collect())
+        }
+        value => value.clone(),
+    }
+}
+
+/// What the references of a schema lead to.
+fn resolved<'s>(schema: &'s Value, root: &'s Value, steps: usize) -> &'s Value {
+    let pointer = schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
+    match pointer.and_then(|pointer| root.pointer(pointer)).filter(|_| steps > 0) {
+        Some(target) => resolved(target, root, steps - 1),
+        None => schema,
+    }
+}
+
+/// What of a schema an object is of: the first of its alternatives that has all of its keys, with its values where only one is possible.
+fn schema_of<'s>(object: &Map<String, Value>, schema: &'s Value, root: &'s Value, steps: usize) -> Option<&'s Value> {
+    let schema = resolved(schema, root, steps);
+    if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
+        let is_possible = |schema: &Value, value| schema.get("const").is_none_or(|only| only == value);
+        if object.iter().all(|(key, value)| properties.get(key).is_some_and(|schema| is_possible(schema, value))) {
+            return Some(schema);
+        }
+    }
+    let alternatives = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|key| schema.get(key)?.as_array());
+    let mut alternatives = alternatives.flatten().take(if steps > 0 { MOST_TOOLS + 1 } else { 0 });
+    alternatives.find_map(|schema| schema_of(object, schema, root, steps - 1))
 }
 
 /// Whether two outputs are the same: numbers by their value, texts to the letter, whatever the order of keys.
@@ -122,10 +199,24 @@ pub struct Job {
     adapter: Option<AdapterId>,
 }
 
-enum Form {
+/// How an input becomes a prompt.
+pub enum Form {
     /// Tokens before and after the input.
     Frame(Vec<u32>, Vec<u32>),
+    /// The model's chat template, and what it is told before.
     Chat(Box<ChatTemplate>, Option<String>),
+}
+
+impl Form {
+    /// A text around the input, in which the text of a control token stands for it.
+    ///
+    /// # Errors
+    /// If the tokenizer cannot encode it.
+    pub fn frame(frame: &str, tokenizer: &Tokenizer) -> Result<Form, ModelError> {
+        let (before, after) = PromptForm::around(frame);
+        let encode = |text: &str| tokenizer.encode(text, false, true);
+        Ok(Form::Frame(encode(before)?, encode(after)?))
+    }
 }
 
 impl Job {
@@ -136,8 +227,7 @@ impl Job {
     pub fn new(brick: &Brick, checkpoint: &Checkpoint, tokenizer: &Arc<Tokenizer>) -> Result<Job, EngineError> {
         let card = brick.card();
         let contract = Contract::read(brick)?;
-        let compile = |grammar| Constraints::new(tokenizer, tokenizer.end_tokens())?.compile(&grammar);
-        let constraint = contract.grammar().map(compile).transpose().map_err(|error| match error {
+        let constraint = contract.constraint(tokenizer).map_err(|error| match error {
             ConstraintError::Busy | ConstraintError::Vocabulary(_) => EngineError::Request(error.to_string()),
             _ => {
                 let path = brick.path().join(card.contract.file().unwrap_or(CARD));
@@ -145,11 +235,7 @@ impl Job {
             }
         })?;
         let form = match &card.prompt.form {
-            PromptForm::Frame { frame } => {
-                let (before, after) = PromptForm::around(frame);
-                let encode = |text: &str| tokenizer.encode(text, false, true);
-                Form::Frame(encode(before)?, encode(after)?)
-            }
+            PromptForm::Frame { frame } => Form::frame(frame, tokenizer)?,
             PromptForm::Chat { system, .. } => match ChatTemplate::from_checkpoint(checkpoint)? {
                 Some(template) => Form::Chat(Box::new(template), system.clone()),
                 None => {
@@ -159,15 +245,30 @@ impl Job {
                 }
             },
         };
-        Ok(Job {
-            contract,
-            constraint,
-            tokenizer: tokenizer.clone(),
-            form,
-            max_tokens: card.prompt.max_tokens,
-            temperature: card.confidence.map_or(1.0, |confidence| confidence.temperature),
-            adapter: None,
-        })
+        let temperature = card.confidence.map_or(1.0, |confidence| confidence.temperature);
+        let job = Job::of(contract, constraint, form, tokenizer);
+        Ok(Job { max_tokens: card.prompt.max_tokens, temperature, ..job })
+    }
+
+    /// The job of a brick that is being made: `constraint` is its contract's, and its confidence is not calibrated.
+    pub fn of(contract: Contract, constraint: Option<Constraint>, form: Form, tokenizer: &Arc<Tokenizer>) -> Job {
+        let (max_tokens, temperature, adapter) = (usize::MAX, 1.0, None);
+        Job { contract, constraint, tokenizer: tokenizer.clone(), form, max_tokens, temperature, adapter }
+    }
+
+    /// What the stated confidence's logits are divided by.
+    pub fn temperature(&self) -> f32 {
+        self.temperature
+    }
+
+    /// The same with another one.
+    pub fn at_temperature(self, temperature: f32) -> Job {
+        Job { temperature, ..self }
+    }
+
+    /// The same with answers of at most so many tokens.
+    pub fn with_max_tokens(self, max_tokens: usize) -> Job {
+        Job { max_tokens, ..self }
     }
 
     /// Says which of the engine's adapters is the brick's, if it is one.
@@ -200,9 +301,23 @@ impl Job {
                 let input = self.tokenizer.encode(input, false, false)?;
                 Ok(bos.into_iter().chain(before.iter().copied()).chain(input).chain(after.iter().copied()).collect())
             }
+            Form::Chat(..) => self.prompt_of(&[json!({"role": "user", "content": input})]),
+        }
+    }
+
+    /// The prompt for a conversation in the place of an input: messages as OpenAI's API has them. A chat template is given them as they are,
+    /// after what it is told before if they have no system message of their own; in a frame stand their texts, but for the system's, a line each.
+    ///
+    /// # Errors
+    /// As [`Job::prompt`].
+    pub fn prompt_of(&self, messages: &[Value]) -> Result<Vec<u32>, EngineError> {
+        match &self.form {
+            Form::Frame(..) => self.prompt(&text_of_messages(messages)),
             Form::Chat(template, system) => {
-                let system = system.iter().map(|text| json!({"role": "system", "content": text}));
-                let messages = system.chain([json!({"role": "user", "content": input})]).collect();
+                let has_own = messages.iter().any(|message| message["role"] == "system");
+                let system = system.iter().filter(|_| !has_own);
+                let system = system.map(|text| json!({"role": "system", "content": text}));
+                let messages = system.chain(messages.iter().cloned()).collect();
                 let text =
                     template.render(&ChatInput { messages, add_generation_prompt: true, ..ChatInput::default() })?;
                 Ok(self.tokenizer.encode_prompt(&text)?)
@@ -215,15 +330,31 @@ impl Job {
     /// # Errors
     /// As [`Job::prompt`].
     pub fn request(&self, input: &str) -> Result<Request, EngineError> {
-        Ok(Request {
+        Ok(self.request_at(self.prompt(input)?, vec![self.temperature]))
+    }
+
+    /// The request for a prompt, with the confidence at each of these temperatures; with none where the contract has none.
+    pub fn request_at(&self, prompt: Vec<u32>, temperatures: Vec<f32>) -> Request {
+        Request {
             max_tokens: Some(self.max_tokens),
             stop_tokens: self.tokenizer.end_tokens().to_vec(),
             constraint: self.constraint.clone(),
-            confidence: self.constraint.as_ref().map(|_| self.temperature),
+            confidence: if self.constraint.is_some() { temperatures } else { vec![] },
             adapter: self.adapter,
-            ..Request::new(self.prompt(input)?)
-        })
+            ..Request::new(prompt)
+        }
     }
+
+    /// Who says of whole answers, as tokens, whether the engine could give them; `None` if it could give any.
+    pub fn checker(&self) -> Option<Checker> {
+        self.constraint.as_ref().map(Constraint::checker)
+    }
+}
+
+/// What is said in a conversation, but for what the system says, a line each.
+pub fn text_of_messages(messages: &[Value]) -> String {
+    let said = messages.iter().filter(|message| message["role"] != "system");
+    said.filter_map(|message| message["content"].as_str()).collect::<Vec<_>>().join("\n")
 }
 
 fn malformed(path: &Path, item: impl Into<String>, problem: String) -> ModelError {
@@ -276,7 +407,7 @@ fn tools(path: &Path, text: &str) -> Result<Contract, ModelError> {
             "additionalProperties": false,
         }));
     }
-    Ok(Contract::Tools { names, schema: json!({"anyOf": calls}).to_string() })
+    Ok(Contract::Tools { names, schema: json!({"anyOf": calls}) })
 }
 
 /// A label on each line.
@@ -353,12 +484,16 @@ mod tests {
         let contract = tools(Path::new("tools.json"), &assistant("tools.json")).unwrap();
         let constraints = Constraints::new(&tokenizer, tokenizer.end_tokens()).unwrap();
         let constraint = constraints.compile(&contract.grammar().unwrap()).unwrap();
+        let mut checker = constraint.checker();
+        let end = tokenizer.end_tokens()[0];
+        let whole = |text: &str| [tokenizer.encode(text, false, false).unwrap(), vec![end]].concat();
         let lines = assistant("handwritten.jsonl");
         let mut seen = 0;
         for line in lines.lines() {
             let line: Value = serde_json::from_str(line).unwrap();
             let text = contract.text_of(&line["call"]).unwrap_or_else(|| panic!("{line}"));
             assert!(can_be(&constraint, &tokenizer, &text), "{text}");
+            assert!(checker.fits(&whole(&text)), "{text}");
             assert!(same(&contract.output_of(&text).unwrap(), &line["call"]));
             seen += 1;
         }
@@ -376,8 +511,36 @@ mod tests {
             r#"{"name":"show_list","arguments":{"list":""}}"#,
         ] {
             assert!(!can_be(&constraint, &tokenizer, other), "{other}");
+            assert!(!checker.fits(&whole(other)), "{other}");
         }
         assert!(can_be(&constraint, &tokenizer, r#"{"name":"show_list","arguments":{}}"#));
+    }
+
+    #[test]
+    fn keys_are_written_in_the_order_of_the_schema_whatever_leads_to_it() {
+        let schema = json!({
+            "$defs": {"point": {"type": "object", "properties": {"x": {}, "y": {}}}},
+            "anyOf": [
+                {"type": "object", "properties": {"kind": {"const": "line"}, "from": {"$ref": "#/$defs/point"}}},
+                {"$ref": "#/$defs/point"},
+                {"type": "object", "properties": {"kind": {"const": "path"}, "closed": {}, "points": {"items": {"$ref": "#/$defs/point"}}}},
+            ],
+        });
+        let contract = Contract::Schema(schema);
+        for (output, text) in [
+            (json!({"y": 1, "x": 2}), r#"{"x":2,"y":1}"#),
+            (json!({"from": {"y": 1, "x": 2}, "kind": "line"}), r#"{"kind":"line","from":{"x":2,"y":1}}"#),
+            (
+                json!({"points": [{"y": 1, "x": 2}], "kind": "path", "closed": true}),
+                r#"{"kind":"path","closed":true,"points":[{"x":2,"y":1}]}"#,
+            ),
+            (json!({"b": 1, "a": [{"d": 1, "c": 2}]}), r#"{"b":1,"a":[{"d":1,"c":2}]}"#),
+        ] {
+            assert_eq!(contract.text_of(&output).as_deref(), Some(text));
+        }
+        // A reference that leads back to itself leads nowhere.
+        let endless = Contract::Schema(json!({"$ref": "#", "anyOf": [{"$ref": "#"}]}));
+        assert_eq!(endless.text_of(&json!({"b": 1, "a": 2})).as_deref(), Some(r#"{"b":1,"a":2}"#));
     }
 
     #[test]

@@ -350,16 +350,13 @@ impl Engine {
             )));
         }
         request.sampling.check(self.model.vocab_size).map_err(EngineError::Request)?;
-        match request.confidence {
-            Some(_) if request.constraint.is_none() => {
-                return Err(EngineError::Request("a confidence is of an answer under a constraint: give one".into()));
-            }
-            Some(temperature) if !(0.01..=100.0).contains(&temperature) => {
-                return Err(EngineError::Request(format!(
-                    "the confidence's temperature is {temperature}: use 0.01 to 100"
-                )));
-            }
-            _ => {}
+        if !request.confidence.is_empty() && request.constraint.is_none() {
+            return Err(EngineError::Request("a confidence is of an answer under a constraint: give one".into()));
+        }
+        if let Some(temperature) = request.confidence.iter().find(|at| !(0.01..=100.0).contains(*at)) {
+            return Err(EngineError::Request(format!(
+                "the confidence's temperature is {temperature}: use 0.01 to 100"
+            )));
         }
         if let (Some(constraint), Some(tokenizer)) = (&request.constraint, &self.tokenizer)
             && !constraint.is_of(tokenizer.vocab_size())

@@ -24,7 +24,7 @@ mod stop;
 mod weights;
 
 pub use adapters::{AdapterId, adapter_bytes};
-pub use constraint::{Constraint, ConstraintError, Constraints, Grammar};
+pub use constraint::{Checker, Constraint, ConstraintError, Constraints, Grammar};
 pub use engine::{Engine, Occupancy, SequenceWork, StepBytes};
 pub use error::EngineError;
 pub use measure::{ArbitrarySequences, Compared};

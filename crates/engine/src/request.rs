@@ -28,9 +28,9 @@ pub struct Request {
     pub logprobs: Option<usize>,
     /// What the answer must fit. Stop tokens come only where it is complete; where it can only be complete, it ends.
     pub constraint: Option<Constraint>,
-    /// Tell with the end how probable the answer was under its constraint ([`Event::Finished`]), with logits divided by this temperature:
-    /// 1, or what a calibration has found. For answers under a constraint only.
-    pub confidence: Option<f32>,
+    /// Tell with the end how probable the answer was under its constraint ([`Event::Finished`]), with logits divided by each of these
+    /// temperatures: 1, what a calibration has found, or those that one is to find it among. For answers under a constraint only.
+    pub confidence: Vec<f32>,
     /// Who asks: those who wait take turns by what was done for them.
     pub client: u64,
     /// Whom of those it speaks for: the requests of one client take turns by what was done for these.
@@ -79,7 +79,7 @@ impl Request {
             shown_tokens: vec![],
             logprobs: None,
             constraint: None,
-            confidence: None,
+            confidence: vec![],
             client: 0,
             user: 0,
             account: 0,
@@ -190,7 +190,7 @@ pub enum Event<'a> {
         reason: FinishReason,
         /// What it took.
         usage: Usage,
-        /// If asked for ([`Request::confidence`]): the probability of the whole answer under its constraint.
+        /// If asked for ([`Request::confidence`]): the probability of the whole answer under its constraint, at each temperature.
         ///
         /// It is the product over its tokens, the stop token included, of the probability of each among those that the constraint allows
         /// in its place: `exp(l / T) / sum(exp(l' / T))`, with `l` the model's own logits (before bias and penalties), `l'` those of what is
@@ -198,8 +198,8 @@ pub enum Event<'a> {
         /// that fit add up to 1, each answer being a sequence of tokens: of a text that can be cut into tokens in several ways it is
         /// the figure of this way.
         ///
-        /// `None` if the answer did not end by itself: it was cut, at a stop text too, or its numbers overflowed.
-        confidence: Option<f64>,
+        /// Empty if the answer did not end by itself: it was cut, at a stop text too, or its numbers overflowed.
+        confidence: &'a [f64],
     },
 }
 

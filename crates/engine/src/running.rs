@@ -67,8 +67,8 @@ pub(crate) struct Running {
     /// What the answer must fit; away while its mask is computed.
     pub constraint: Option<Box<Constraint>>,
     is_constrained: bool,
-    /// The temperature of the answer's probability, if that is asked for, and its logarithm so far.
-    confidence: Option<(f32, f64)>,
+    /// The temperatures at which the answer's probability is asked for, and its logarithms so far.
+    confidence: Vec<(f32, f64)>,
     /// The sum of the vectors of the tokens so far, for their mean. The order of the sum is theirs, whatever the chunks are.
     sum: Vec<f64>,
 }
@@ -137,7 +137,7 @@ impl Running {
             drafts: Drafts::default(),
             is_constrained: request.constraint.is_some(),
             constraint: request.constraint.map(Box::new),
-            confidence: request.confidence.map(|temperature| (temperature, 0.0)),
+            confidence: request.confidence.into_iter().map(|temperature| (temperature, 0.0)).collect(),
             sum: vec![],
         }
     }
@@ -324,7 +324,7 @@ impl Running {
                     let reason = if overflowed { FinishReason::NotFinite } else { FinishReason::Constraint };
                     return self.finish(reason, tell);
                 }
-                if let Some((temperature, log)) = &mut self.confidence {
+                for (temperature, log) in &mut self.confidence {
                     *log += log_share(logits, mask, id, *temperature);
                 }
                 constraint.consume(id);
@@ -369,7 +369,7 @@ impl Running {
         if is_stopped {
             self.over = true;
             let (reason, usage) = (FinishReason::Stop, self.usage());
-            tell(Event::Finished { request: self.id, text: "", reason, usage, confidence: None });
+            tell(Event::Finished { request: self.id, text: "", reason, usage, confidence: &[] });
         } else if is_stop || ends {
             self.finish(FinishReason::Stop, tell);
         } else if self.tokens.len() >= self.limit {
@@ -388,9 +388,11 @@ impl Running {
                 Passed::Text(text) => (text, reason, reason == FinishReason::Stop),
                 Passed::Stop(text) => (text, FinishReason::Stop, false),
             };
-        let probability = |(_, log): (f32, f64)| Some(log.exp()).filter(|p| is_whole && p.is_finite());
-        let confidence = self.confidence.and_then(probability);
-        tell(Event::Finished { request: self.id, text, reason, usage, confidence });
+        let mut confidence: Vec<f64> = self.confidence.iter().map(|(_, log)| log.exp()).collect();
+        if !is_whole || !confidence.iter().all(|probability| probability.is_finite()) {
+            confidence.clear();
+        }
+        tell(Event::Finished { request: self.id, text, reason, usage, confidence: &confidence });
     }
 
     /// What it took so far.

@@ -110,7 +110,7 @@ fn a_contract_that_cannot_be_kept_is_refused_with_its_file() {
     let schema = ("kind = \"text\"", "kind = \"schema\"\nfile = \"schema.json\"");
     let tools = ("kind = \"text\"", "kind = \"tools\"\nfile = \"tools.json\"");
     refused(LABELS, ("labels.txt", "a\na\n"), &["labels.txt: line 2", "twice"]);
-    refused(schema, ("schema.json", "{"), &["schema.json: contract", "not JSON"]);
+    refused(schema, ("schema.json", "{"), &["schema.json: schema", "is no JSON"]);
     refused(schema, ("schema.json", "{\"type\": \"array\", \"uniqueItems\": true}"), &["schema.json", "uniqueItems"]);
     refused(schema, ("schema.json", "{\"x-guidance\": {}}"), &["schema.json", "x-guidance"]);
     refused(tools, ("tools.json", "[]"), &["tools.json: tools", "1 to 256"]);

@@ -34,7 +34,7 @@ fn ask(engine: &mut Engine, request: Request) -> Told {
             }
             Event::Finished { request, text, reason, confidence, .. } if request == id => {
                 told.text += text;
-                (told.reason, told.confidence) = (reason, confidence);
+                (told.reason, told.confidence) = (reason, confidence.first().copied());
             }
             _ => {}
         });
@@ -46,7 +46,7 @@ fn ask(engine: &mut Engine, request: Request) -> Told {
 fn asked(constraint: &Constraint, temperature: f32, sampling: Sampling) -> Request {
     Request {
         constraint: Some(constraint.clone()),
-        confidence: Some(temperature),
+        confidence: vec![temperature],
         sampling,
         ..Request::new(PROMPT.to_vec())
     }
@@ -164,15 +164,30 @@ fn sampling_and_company_do_not_change_it_and_what_is_cut_has_none() {
     let beside = ask(&mut engine, Request { logprobs: Some(1), ..asked(&constraint, 1.3, Sampling::default()) });
     assert_eq!(beside.confidence, alone.confidence);
 
+    // Each of several temperatures is what it would be alone.
+    let mut several = vec![];
+    let temperatures = vec![0.3, 1.3, 9.0];
+    engine.submit(Request { confidence: temperatures, ..asked(&constraint, 1.0, Sampling::default()) }).unwrap();
+    while !engine.is_idle() {
+        let step = engine.step(|event| {
+            if let Event::Finished { confidence, .. } = event {
+                several = confidence.to_vec();
+            }
+        });
+        step.unwrap();
+    }
+    assert!(several.len() == 3 && several[0] > several[1] && several[1] > several[2], "{several:?}");
+    assert_eq!(Some(several[1]), alone.confidence);
+
     let cut = Request { max_tokens: Some(2), ..asked(&constraint, 1.3, Sampling::default()) };
     assert_eq!(ask(&mut engine, cut).confidence, None);
     let stopped = Request { stop: vec!["\"b\"".into()], ..asked(&constraint, 1.3, Sampling::default()) };
     let stopped = ask(&mut engine, stopped);
     assert_eq!((stopped.reason, stopped.confidence), (FinishReason::Stop, None));
-    let not_asked = Request { confidence: None, ..asked(&constraint, 1.0, Sampling::default()) };
+    let not_asked = Request { confidence: vec![], ..asked(&constraint, 1.0, Sampling::default()) };
     assert_eq!(ask(&mut engine, not_asked).confidence, None);
 
-    let free = Request { confidence: Some(1.0), ..Request::new(PROMPT.to_vec()) };
+    let free = Request { confidence: vec![1.0], ..Request::new(PROMPT.to_vec()) };
     assert!(engine.submit(free).unwrap_err().to_string().contains("under a constraint"));
     for temperature in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         let error = engine.submit(asked(&constraint, temperature, Sampling::default())).unwrap_err();

@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_call_is_a_call_and_null_is_no_content() {
-        let tools = Contract::Tools { names: vec!["f".into()], schema: String::new() };
+        let tools = Contract::Tools { names: vec!["f".into()], schema: Value::Null };
         let labels = Contract::Labels(vec!["null".into()]);
         let call = r#"{"name":"f","arguments":{"b":1,"a":"x"}}"#;
         let function = FunctionDelta { name: Some("f".into()), arguments: r#"{"b":1,"a":"x"}"#.into() };

@@ -446,7 +446,7 @@ impl Worker {
                 load.note(took);
                 active.took(Some(usage));
                 active.delta.text.push_str(text);
-                active.delta.confidence = confidence;
+                active.delta.confidence = confidence.first().copied();
                 active.delta.end = Some(match reason {
                     FinishReason::NotFinite => {
                         let error = EngineError::NotFinite;

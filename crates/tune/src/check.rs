@@ -1,10 +1,13 @@
 //! What a brick gets right, through the engine that will run it.
 
+use std::collections::BTreeSet;
+use std::fmt::{Display, Formatter};
 use std::path::Path;
 
 use serde_json::{Map, Value};
 use whit_engine::brick::{Contract, Job, same};
-use whit_engine::{Engine, EngineError, Event, FinishReason, Request, RequestId};
+use whit_engine::{Engine, EngineError, Event, FinishReason, RequestId};
+use whit_model::brick::Quality;
 
 use crate::TuneError;
 
@@ -14,6 +17,10 @@ const Z: f64 = 1.959_963_984_540_054;
 const BINS: usize = 15;
 /// Requests given to the engine at once: what its largest step takes.
 const AT_ONCE: usize = 64;
+/// As a card calls the measures.
+const EXACT: &str = "exact match";
+const LABEL: &str = "label ";
+const FIELD: &str = "field ";
 
 /// A line of a set: an input, and the one output that is right.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,33 +41,92 @@ pub struct Answered {
 }
 
 /// What is counted of answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Measure {
     /// Whole outputs.
     ExactMatch,
+    /// Whole outputs, of the examples that are to have this label, or a call of the tool of this name, or `null`.
+    Label(String),
     /// Values in the place of this name (`arguments.duration`), of the examples whose output has one there.
     Field(String),
 }
 
-impl Measure {
-    /// As a card has it: `exact match`, `field arguments.duration`; `None` if it is none of these.
-    pub fn parse(text: &str) -> Option<Measure> {
-        match text.strip_prefix("field ") {
-            Some(place) => Some(Measure::Field(place.to_owned())),
-            None => (text == "exact match").then_some(Measure::ExactMatch),
+impl Display for Measure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Measure::ExactMatch => f.write_str(EXACT),
+            Measure::Label(label) => write!(f, "{LABEL}{label}"),
+            Measure::Field(place) => write!(f, "{FIELD}{place}"),
         }
+    }
+}
+
+impl Measure {
+    /// As a card has it: `exact match`, `label set_timer`, `field arguments.duration`; `None` if it is none of these.
+    pub fn parse(text: &str) -> Option<Measure> {
+        match (text.strip_prefix(LABEL), text.strip_prefix(FIELD)) {
+            (Some(label), _) => Some(Measure::Label(label.to_owned())),
+            (_, Some(place)) => Some(Measure::Field(place.to_owned())),
+            _ => (text == EXACT).then_some(Measure::ExactMatch),
+        }
+    }
+
+    /// All that count some of `examples`: of tools and labels each one, of JSON each field.
+    pub fn all(contract: &Contract, examples: &[Example]) -> Vec<Measure> {
+        let mut all = BTreeSet::from([Measure::ExactMatch]);
+        for Example { output, .. } in examples {
+            if matches!(contract, Contract::Tools { .. } | Contract::Labels(_)) {
+                all.extend(label(output).map(|label| Measure::Label(label.to_owned())));
+            }
+            let mut place = String::new();
+            each_field(output, &mut place, &mut |place| {
+                if !all.iter().any(|known| matches!(known, Measure::Field(known) if known == place)) {
+                    all.insert(Measure::Field(place.to_owned()));
+                }
+            });
+        }
+        all.into_iter().collect()
     }
 
     /// Whether an answer is right in this; `None` if it does not count the example.
     pub fn judge(&self, answered: &Answered, example: &Example) -> Option<bool> {
         let output = answered.output.as_ref();
         match self {
-            Measure::ExactMatch => Some(output.is_some_and(|output| same(output, &example.output))),
+            Measure::Label(name) if label(&example.output) != Some(name) => None,
+            Measure::ExactMatch | Measure::Label(_) => Some(output.is_some_and(|output| same(output, &example.output))),
             Measure::Field(place) => {
                 let expected = at(&example.output, place).filter(|expected| !expected.is_object())?;
                 Some(output.and_then(|output| at(output, place)).is_some_and(|found| same(found, expected)))
             }
         }
+    }
+}
+
+/// The label of an output; of a call, its tool's name.
+fn label(output: &Value) -> Option<&str> {
+    match output {
+        Value::Null => Some("null"),
+        Value::String(label) => Some(label),
+        call => call.get("name")?.as_str().filter(|_| call.get("arguments").is_some()),
+    }
+}
+
+/// Calls `each` with the place of every value of an object that is no object itself.
+fn each_field(value: &Value, place: &mut String, each: &mut dyn FnMut(&str)) {
+    let Value::Object(object) = value else {
+        if !place.is_empty() {
+            each(place);
+        }
+        return;
+    };
+    for (key, value) in object {
+        let before = place.len();
+        if before > 0 {
+            place.push('.');
+        }
+        place.push_str(key);
+        each_field(value, place, each);
+        place.truncate(before);
     }
 }
 
@@ -70,7 +136,7 @@ fn at<'a>(value: &'a Value, place: &str) -> Option<&'a Value> {
 }
 
 /// So many of so many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share {
     /// How many were right.
     pub right: u64,
@@ -79,6 +145,15 @@ pub struct Share {
 }
 
 impl Share {
+    /// What of the answers to `examples` is right in `measure`.
+    pub fn of(measure: &Measure, answers: &[Answered], examples: &[Example]) -> Share {
+        let judged = answers.iter().zip(examples).filter_map(|(answered, example)| measure.judge(answered, example));
+        judged.fold(Share::default(), |share, is_right| Share {
+            right: share.right + u64::from(is_right),
+            of: share.of + 1,
+        })
+    }
+
     /// 0 to 1.
     pub fn value(self) -> f64 {
         self.right as f64 / self.of.max(1) as f64
@@ -132,36 +207,46 @@ pub fn read_examples(path: &Path, text: &str, contract: &Contract) -> Result<Vec
     Ok(examples)
 }
 
-/// Answers the inputs of all examples, as many at once as the engine has room for. `done` hears after each step how many are answered.
+/// Answers all prompts, as many at once as the engine has room for; one that is longer than its context stays without an answer. `done`
+/// hears after each step how many are answered.
 ///
 /// # Errors
-/// If an input cannot be asked, or the model's numbers leave the range of floats.
+/// If a prompt cannot be asked, or the model's numbers leave the range of floats.
 pub fn answer_all(
     engine: &mut Engine,
     job: &Job,
-    examples: &[Example],
+    prompts: &[Vec<u32>],
     done: &mut dyn FnMut(usize),
 ) -> Result<Vec<Answered>, TuneError> {
-    answers_at(engine, job, examples, None, done)
+    let answers = answers_at(engine, job, prompts, &[job.temperature()], done)?;
+    let of = |(output, confidence): Stated| Answered { output, confidence: confidence.first().copied() };
+    Ok(answers.into_iter().map(of).collect())
 }
 
-/// The same with the confidence at another temperature than the card's.
+/// An output, and its confidence at each temperature; none if it did not come to its end.
+pub(crate) type Stated = (Option<Value>, Vec<f64>);
+
+/// Outputs, with their confidence at each of `temperatures`.
 pub(crate) fn answers_at(
     engine: &mut Engine,
     job: &Job,
-    examples: &[Example],
-    temperature: Option<f32>,
+    prompts: &[Vec<u32>],
+    temperatures: &[f32],
     done: &mut dyn FnMut(usize),
-) -> Result<Vec<Answered>, TuneError> {
-    let mut answers = vec![Answered { output: None, confidence: None }; examples.len()];
-    // Those under way: whose, which example, and the text so far.
+) -> Result<Vec<Stated>, TuneError> {
+    let mut answers = vec![(None, vec![]); prompts.len()];
+    // Those under way: whose, which prompt, and the text so far.
     let mut open: Vec<(RequestId, usize, String)> = vec![];
     let (mut next, mut answered) = (0, 0);
-    while answered < examples.len() {
-        while let Some(example) = examples.get(next).filter(|_| open.len() < AT_ONCE) {
-            let request = job.request(&example.input)?;
-            let request = Request { confidence: temperature.or(request.confidence), ..request };
-            open.push((engine.submit(request)?, next, String::new()));
+    let context = engine.memory_plan().context;
+    while answered < prompts.len() {
+        while let Some(prompt) = prompts.get(next).filter(|_| open.len() < AT_ONCE) {
+            if prompt.len() < context {
+                let request = job.request_at(prompt.clone(), temperatures.to_vec());
+                open.push((engine.submit(request)?, next, String::new()));
+            } else {
+                answered += 1;
+            }
             next += 1;
         }
         let mut overflowed = false;
@@ -173,11 +258,11 @@ pub(crate) fn answers_at(
             }
             Event::Finished { request, text, reason, confidence, .. } => {
                 let Some(at) = open.iter().position(|(id, ..)| *id == request) else { return };
-                let (_, example, mut whole) = open.swap_remove(at);
+                let (_, prompt, mut whole) = open.swap_remove(at);
                 whole.push_str(text);
                 let output = (reason == FinishReason::Stop).then(|| job.contract().output_of(&whole)).flatten();
                 overflowed |= reason == FinishReason::NotFinite;
-                answers[example] = Answered { output, confidence };
+                answers[prompt] = (output, confidence.to_vec());
                 answered += 1;
             }
             Event::Embedding { .. } => {}
@@ -188,6 +273,28 @@ pub(crate) fn answers_at(
         done(answered);
     }
     Ok(answers)
+}
+
+/// What is right of these answers in each measure.
+pub fn shares(contract: &Contract, examples: &[Example], answers: &[Answered]) -> Vec<(Measure, Share)> {
+    let measures = Measure::all(contract, examples).into_iter();
+    measures.map(|measure| (measure.clone(), Share::of(&measure, answers, examples))).collect()
+}
+
+/// What a card claims of a share: `on` is the set, `file` its name in the brick and its SHA-256.
+pub fn claim(on: &str, file: Option<(&str, &str)>, measure: &Measure, share: Share) -> Quality {
+    let round = |value: f64| (value * 1e4).round() / 1e4;
+    let (low, high) = share.interval();
+    Quality {
+        on: on.to_owned(),
+        file: file.map(|(name, _)| name.to_owned()),
+        sha256: file.map(|(_, sha256)| sha256.to_owned()),
+        measure: measure.to_string(),
+        value: round(share.value()),
+        low: round(low),
+        high: round(high),
+        examples: share.of,
+    }
 }
 
 /// The expected calibration error: how far what was stated (`0..=1`) is from what came true, in the mean. The answers are put into fifteen
@@ -243,7 +350,39 @@ mod tests {
             assert_eq!(judge(measure, answer, expected), right, "{measure} of {answer}");
         }
         assert_eq!(judge("field name", "null", "null"), None);
+        assert_eq!(judge("label f", expected, expected), Some(true));
+        assert_eq!(judge("label f", "null", expected), Some(false));
+        assert_eq!((judge("label null", "null", "null"), judge("label null", "null", expected)), (Some(true), None));
+        assert_eq!(judge("label yes", "\"yes\"", "\"yes\""), Some(true));
         assert_eq!(Measure::parse("recall"), None);
+    }
+
+    #[test]
+    fn a_card_has_a_row_for_every_measure_that_counts_something() {
+        let contract = Contract::Tools { names: vec!["f".into()], schema: Value::Null };
+        let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let outputs = [r#"{"name": "f", "arguments": {"x": 1, "y": {"z": []}}}"#, "null", "null"].map(value);
+        let examples = outputs.clone().map(|output| Example { input: "a".into(), output });
+        let answers = [Some(value(r#"{"name": "f", "arguments": {"x": 1}}"#)), Some(Value::Null), None];
+        let answers = answers.map(|output| Answered { output, confidence: None });
+        let shares = shares(&contract, &examples, &answers);
+        let rows: Vec<Quality> =
+            shares.iter().map(|(measure, share)| claim("held-out", None, measure, *share)).collect();
+        let found: Vec<(&str, f64, u64)> =
+            rows.iter().map(|row| (row.measure.as_str(), row.value, row.examples)).collect();
+        let expected = [
+            ("exact match", 0.3333, 3),
+            ("label f", 0.0, 1),
+            ("label null", 0.5, 2),
+            ("field arguments.x", 1.0, 1),
+            ("field arguments.y.z", 0.0, 1),
+            ("field name", 1.0, 1),
+        ];
+        assert_eq!(found, expected);
+        assert!(rows.iter().all(|row| row.low <= row.value && row.value <= row.high));
+        assert!(
+            rows.iter().all(|row| Measure::parse(&row.measure).is_some_and(|known| known.to_string() == row.measure))
+        );
     }
 
     #[test]

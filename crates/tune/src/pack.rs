@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 use whit_model::Brick;
 
-use crate::TuneError;
+use crate::{TuneError, hex};
 
 /// A `.brick` file that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub fn pack(brick: &Brick, to: &Path) -> Result<Packed, TuneError> {
     Brick::open(file.path())?;
     readable_by_all(file.path()).map_err(failed)?;
     file.persist(to).map_err(|error| failed(error.error))?;
-    Ok(Packed { files, bytes, sha256: hex(hash) })
+    Ok(Packed { files, bytes, sha256: hex(&hash.finalize()) })
 }
 
 fn is_within(folder: &Path, other: &Path) -> std::io::Result<bool> {
@@ -81,10 +81,6 @@ impl<W: Write> Write for Counted<W> {
     fn flush(&mut self) -> std::io::Result<()> {
         self.to.flush()
     }
-}
-
-fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A temporary file is its owner's alone; a brick is to be given away.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use whit_engine::brick::Job;
 use whit_engine::{Engine, Options};
 use whit_model::{Brick, DecoderSpec, Tokenizer};
-use whit_tune::{Measure, TuneError, answer_all, calibrate, pack, read_examples};
+use whit_tune::{Example, Measure, TuneError, answer_all, calibrate, pack, read_examples};
 
 const CARD: &str = "format = 1\nname = \"echo\"\nversion = \"0.1.0\"\nlicence = \"MIT\"\ndescription = \"Answers by heart.\"\n\
     [model]\nweights = \"weights/model.gguf\"\n[contract]\nkind = \"text\"\n[prompt]\nchat = true\nmax_tokens = 40\n";
@@ -70,6 +70,10 @@ fn ready(brick: &Brick) -> (Engine, Job) {
     (engine, job)
 }
 
+fn prompts(job: &Job, examples: &[Example]) -> Vec<Vec<u32>> {
+    examples.iter().map(|example| job.prompt(&example.input).unwrap()).collect()
+}
+
 #[test]
 fn a_set_is_answered_and_each_answer_is_right_or_wrong() {
     let folder = folder();
@@ -78,7 +82,8 @@ fn a_set_is_answered_and_each_answer_is_right_or_wrong() {
     let wrong = "{\"input\": \"What is 2 + 2?\", \"output\": \"Five.\"}\n";
     let examples = read_examples(Path::new("set"), &format!("{right}{wrong}"), job.contract()).unwrap();
     let mut heard = vec![];
-    let answers = answer_all(&mut engine, &job, &examples, &mut |done| heard.push(done)).unwrap();
+    let mut prompts = prompts(&job, &examples);
+    let answers = answer_all(&mut engine, &job, &prompts, &mut |done| heard.push(done)).unwrap();
     let judged =
         answers.iter().zip(&examples).filter_map(|(answer, example)| Measure::ExactMatch.judge(answer, example));
     let rights: Vec<bool> = judged.collect();
@@ -87,6 +92,10 @@ fn a_set_is_answered_and_each_answer_is_right_or_wrong() {
     assert_eq!(answers[0].confidence, None, "any text has no probability under a contract");
     assert_eq!(heard.last(), Some(&71));
     assert!(heard.windows(2).all(|pair| pair[0] <= pair[1]));
+    prompts.truncate(1);
+    prompts.push(vec![5; 128]);
+    let answers = answer_all(&mut engine, &job, &prompts, &mut |_| {}).unwrap();
+    assert!(answers[0].output.is_some() && answers[1].output.is_none(), "what does not fit is not answered");
 }
 
 #[test]
@@ -98,16 +107,21 @@ fn a_brick_that_is_too_sure_is_calibrated_to_how_often_it_is_right() {
     };
     let (mut engine, job) = ready(&Brick::open(folder.path()).unwrap());
     let examples = read_examples(Path::new("set"), &set(1, 1), job.contract()).unwrap();
-    assert_eq!(calibrate(&mut engine, &job, &examples, &mut |_, _| {}).unwrap(), None, "any text has no confidence");
+    assert_eq!(
+        calibrate(&mut engine, &job, &prompts(&job, &examples), &examples, &mut |_| {}).unwrap(),
+        None,
+        "any text has no confidence"
+    );
 
     let card = CARD.replace("kind = \"text\"", "kind = \"labels\"\nfile = \"labels.txt\"");
     std::fs::write(folder.path().join("brick.toml"), &card).unwrap();
     std::fs::write(folder.path().join("labels.txt"), "Four.\nFive.\n").unwrap();
     let (mut engine, job) = ready(&Brick::open(folder.path()).unwrap());
     let examples = read_examples(Path::new("set"), &set(15, 5), job.contract()).unwrap();
-    let mut heard = (0, 0);
-    let found = calibrate(&mut engine, &job, &examples, &mut |done, total| heard = (done, total)).unwrap().unwrap();
-    assert_eq!((heard.0, found.examples), (heard.1, 20));
+    let mut heard = 0;
+    let asked = prompts(&job, &examples);
+    let found = calibrate(&mut engine, &job, &asked, &examples, &mut |done| heard = done).unwrap().unwrap();
+    assert_eq!((heard, found.examples), (20, 20));
     assert!(found.temperature > 1.0 && found.expected_calibration_error < 0.05, "{found:?}");
 
     // In the card, it is what the brick states.
@@ -115,7 +129,7 @@ fn a_brick_that_is_too_sure_is_calibrated_to_how_often_it_is_right() {
         format!("[confidence]\ntemperature = {}\nexpected_calibration_error = 0.1\nexamples = 20\n", found.temperature);
     std::fs::write(folder.path().join("brick.toml"), card + &confidence).unwrap();
     let (mut engine, job) = ready(&Brick::open(folder.path()).unwrap());
-    let answers = answer_all(&mut engine, &job, &examples, &mut |_| {}).unwrap();
+    let answers = answer_all(&mut engine, &job, &asked, &mut |_| {}).unwrap();
     let stated = answers[0].confidence.unwrap();
     assert!(((stated - 0.75).abs() - found.expected_calibration_error).abs() < 1e-6, "{stated} and {found:?}");
 }

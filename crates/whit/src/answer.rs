@@ -80,7 +80,7 @@ pub fn answer(
                     text
                 }
                 Event::Finished { text, reason, usage, confidence, .. } => {
-                    answer.confidence = confidence;
+                    answer.confidence = confidence.first().copied();
                     overflowed = reason == FinishReason::NotFinite;
                     answer.finish = match reason {
                         FinishReason::Stop => Finish::Stop,

@@ -1,12 +1,9 @@
 //! From the word `BRICK` on the command line to a brick, and to its model.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use sha2::{Digest, Sha256};
 use whit_engine::brick::Job;
 use whit_engine::{Engine, Options, adapter_bytes};
 use whit_model::brick::Weights;
@@ -111,29 +108,13 @@ pub fn checkpoint(brick: &Brick) -> anyhow::Result<Checkpoint> {
     };
     let checkpoint = locate(&place).and_then(|path| Ok(Checkpoint::open(&path)?)).with_context(of)?;
     if let Some(wanted) = base_hash {
-        let found = format!("sha256:{}", hash(&checkpoint)?);
+        let found = whit_tune::base_hash(&checkpoint)?;
         if found != *wanted {
             let problem = format!("but that is another one (its hash is {found}, of the right one {wanted})");
             return Err(bad_input(format!("{}, {problem}; get the base that it was made on", of())));
         }
     }
     Ok(checkpoint)
-}
-
-/// The SHA-256 of a checkpoint's weights file; of several, of their bytes one after the other.
-fn hash(checkpoint: &Checkpoint) -> anyhow::Result<String> {
-    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
-    for (path, _) in checkpoint.files().unwrap_or_default() {
-        let cannot = || format!("{}: cannot be read", path.display());
-        let mut file = File::open(path).with_context(cannot)?;
-        loop {
-            match file.read(&mut buffer).with_context(cannot)? {
-                0 => break,
-                read => hasher.update(&buffer[..read]),
-            }
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

@@ -61,7 +61,15 @@ pub fn verdict(error: &anyhow::Error) -> (u8, Option<String>) {
             || cause.downcast_ref::<LedgerError>().is_some_and(|error| !matches!(error, LedgerError::System { .. }))
             || matches!(
                 cause.downcast_ref(),
-                Some(TuneError::Model(_) | TuneError::Example { .. } | TuneError::Inside(_))
+                Some(
+                    TuneError::Model(_)
+                        | TuneError::Example { .. }
+                        | TuneError::Inside(_)
+                        | TuneError::Data(_)
+                        | TuneError::Option(_)
+                        | TuneError::Contract(_)
+                        | TuneError::File { .. }
+                )
             )
             || matches!(
                 cause.downcast_ref::<ServerError>(),

@@ -26,6 +26,12 @@ impl Progress {
         Progress::new(what, "{msg} {wide_bar} {pos}/{len} {eta}")
     }
 
+    /// Counts the steps of a training, whose words say what time is left: of one that was resumed it does not begin with this run.
+    #[cfg(feature = "tune")]
+    pub fn training() -> Progress {
+        Progress::new("", "{msg} {wide_bar} {pos}/{len}")
+    }
+
     fn new(what: &str, template: &str) -> Progress {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_message(what.to_owned());
         bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));

@@ -6,10 +6,11 @@ use common::{assert_snapshot, whit};
 
 #[test]
 fn the_help_is_as_a_person_has_reviewed_it() {
-    let commands: [&[&str]; 17] = [
+    let commands: [&[&str]; 18] = [
         &[],
         &["run"],
         &["serve"],
+        &["tune"],
         &["inspect"],
         &["brick", "inspect"],
         &["brick", "check"],

@@ -93,6 +93,12 @@ impl Matcher {
         })
     }
 
+    /// Whether all of these tokens could come next, one after the other. It stays where it is.
+    pub fn admits(&mut self, ids: &[u32]) -> bool {
+        self.with(|parser| parser.validate_tokens_raw(ids).map_err(|error| error.to_string()))
+            .is_ok_and(|valid| valid == ids.len())
+    }
+
     /// The tokens that can only come next.
     pub fn forced(&mut self) -> Result<Vec<u32>, String> {
         self.with(|parser| Ok(parser.compute_ff_tokens()))

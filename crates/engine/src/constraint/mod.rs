@@ -343,7 +343,31 @@ pub(crate) enum End {
     Failed,
 }
 
+/// Says of whole answers whether they fit a grammar; see [`Constraint::checker`].
+pub struct Checker {
+    compiled: Arc<Mutex<Matcher>>,
+    own: Matcher,
+}
+
+impl Checker {
+    /// Whether an answer of these tokens, with one at the end that stops it, fits.
+    pub fn fits(&mut self, answer: &[u32]) -> bool {
+        if self.own.admits(answer) {
+            return true;
+        }
+        // The answers before may have brought it to a limit.
+        self.own = self.compiled.lock().unwrap_or_else(PoisonError::into_inner).deep_clone();
+        self.own.admits(answer)
+    }
+}
+
 impl Constraint {
+    /// Who says of whole answers whether they fit.
+    pub fn checker(&self) -> Checker {
+        let own = self.compiled.lock().unwrap_or_else(PoisonError::into_inner).deep_clone();
+        Checker { compiled: self.compiled.clone(), own }
+    }
+
     /// Its matcher, for an answer that begins.
     fn own(&mut self) -> &mut Matcher {
         let compiled = || self.compiled.lock().unwrap_or_else(PoisonError::into_inner).deep_clone();

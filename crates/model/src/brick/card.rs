@@ -15,8 +15,8 @@ use crate::error::shorten;
 pub const FORMAT: u32 = 1;
 /// Stands for the input in a frame.
 const INPUT: &str = "{input}";
-/// Known cards have a few kilobytes.
-const MOST_BYTES: usize = 64 << 10;
+/// A card with a claim on each of 150 labels has 30 KiB.
+const MOST_BYTES: usize = 256 << 10;
 const MOST_TOKENS: usize = 1 << 16;
 const LONGEST_FRAME: usize = 16 << 10;
 const LONGEST_LINE: usize = 300;

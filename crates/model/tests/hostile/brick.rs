@@ -450,7 +450,7 @@ fn cards_that_break_the_rules() {
         refused(&members, parts);
     }
     let mut members = small();
-    members[0].bytes = [CARD.as_bytes(), &vec![b'\n'; 64 << 10]].concat();
+    members[0].bytes = [CARD.as_bytes(), &vec![b'\n'; 256 << 10]].concat();
     refused(&members, &["brick.toml", "at most"]);
     members[0].bytes = vec![0xff];
     refused(&members, &["brick.toml", "not UTF-8"]);

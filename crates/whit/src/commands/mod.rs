@@ -10,6 +10,8 @@ mod meter;
 mod perplexity;
 mod run;
 mod serve;
+#[cfg(feature = "tune")]
+mod tune;
 
 use clap::{Parser, Subcommand};
 pub use meter::read_tariff;
@@ -39,6 +41,9 @@ pub enum Command {
     Run(run::RunArgs),
     /// Serve models over OpenAI's API
     Serve(serve::ServeArgs),
+    /// Make a brick: train a small model on examples
+    #[cfg(feature = "tune")]
+    Tune(Box<tune::TuneArgs>),
     /// Say what a model is, and what memory it needs
     Inspect(inspect::InspectArgs),
     /// Inspect, check and pack bricks: small models that do one job
@@ -66,6 +71,8 @@ impl Command {
         match self {
             Command::Run(args) => run::run(args),
             Command::Serve(args) => serve::run(args),
+            #[cfg(feature = "tune")]
+            Command::Tune(args) => tune::run(args),
             Command::Inspect(args) => inspect::run(args),
             Command::Brick(command) => command.run(),
             Command::Bench(command) => command.run(),

@@ -26,7 +26,7 @@ const SEQUENCES: usize = 16;
 #[command(after_help = "\
 Each set of examples that comes with the brick is answered, greedily and held to the contract, and what is right of it stands beside what the \
 card claims, with intervals of 95 % (Wilson). The exit code is 1 if a share is below the low end of the interval that is claimed. \
-Sets that are not in the brick, and measures other than \"exact match\" and \"field NAME\", are listed as they are claimed.
+Sets that are not in the brick, and measures other than \"exact match\", \"label NAME\" and \"field NAME\", are listed as they are claimed.
 
 Examples:
   whit brick check assistant.brick
@@ -100,12 +100,19 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
     }
 }
 
-/// The sets that are in the brick, by their files: several claims may be about one.
-struct Sets<'a>(Vec<(&'a str, Vec<Example>)>);
+/// A set that is in the brick: several claims may be about one.
+struct Set<'a> {
+    file: &'a str,
+    examples: Vec<Example>,
+    prompts: Vec<Vec<u32>>,
+}
+
+/// All of them.
+struct Sets<'a>(Vec<Set<'a>>);
 
 impl<'a> Sets<'a> {
     fn read(brick: &'a Brick, job: &Job) -> anyhow::Result<Sets<'a>> {
-        let mut sets: Vec<(&str, Vec<Example>)> = vec![];
+        let mut sets: Vec<Set> = vec![];
         for claimed in &brick.card().quality {
             let Some(file) = measurable(claimed).map(|(file, _)| file) else { continue };
             let (path, text) = brick.text(file, MOST_BYTES)?;
@@ -118,8 +125,10 @@ impl<'a> Sets<'a> {
                     claimed.on
                 )));
             }
-            if !sets.iter().any(|(known, _)| *known == file) {
-                sets.push((file, read_examples(&path, text, job.contract())?));
+            if !sets.iter().any(|known| known.file == file) {
+                let examples = read_examples(&path, text, job.contract())?;
+                let prompts = examples.iter().map(|example| job.prompt(&example.input)).collect::<Result<_, _>>()?;
+                sets.push(Set { file, examples, prompts });
             }
         }
         Ok(Sets(sets))
@@ -127,11 +136,9 @@ impl<'a> Sets<'a> {
 
     /// What the brick makes of each set.
     fn answer(&self, args: &CheckArgs, ready: &mut Ready) -> anyhow::Result<Vec<Vec<Answered>>> {
-        let mut longest = 0;
-        for example in self.0.iter().flat_map(|(_, examples)| examples) {
-            longest = ready.job.prompt(&example.input)?.len().max(longest);
-        }
-        let total: usize = self.0.iter().map(|(_, examples)| examples.len()).sum();
+        let prompts = self.0.iter().flat_map(|set| &set.prompts);
+        let (total, longest) =
+            prompts.fold((0, 0), |(total, longest): (usize, usize), prompt| (total + 1, longest.max(prompt.len())));
         if total == 0 {
             return Ok(vec![]);
         }
@@ -139,37 +146,30 @@ impl<'a> Sets<'a> {
         let mut bar = Progress::steps("Checking");
         let mut before = 0;
         let mut answers = vec![];
-        for (_, examples) in &self.0 {
+        for set in &self.0 {
             let done = &mut |done: usize| bar.set((before + done) as u64, total as u64);
-            answers.push(answer_all(&mut engine, &ready.job, examples, done)?);
-            before += examples.len();
+            answers.push(answer_all(&mut engine, &ready.job, &set.prompts, done)?);
+            before += set.prompts.len();
         }
         Ok(answers)
     }
 
     fn measure(&self, claimed: &Quality, answers: &[Vec<Answered>]) -> Option<Measured> {
         let (file, measure) = measurable(claimed)?;
-        let of_file = self.0.iter().zip(answers).find(|((known, _), _)| *known == file);
-        let ((_, examples), answers) = of_file?;
-        let judged = answers
-            .iter()
-            .zip(examples)
-            .filter_map(|(answer, example)| Some((answer, measure.judge(answer, example)?)));
-        let judged: Vec<(&Answered, bool)> = judged.collect();
-        if judged.is_empty() {
+        let (set, answers) = self.0.iter().zip(answers).find(|(set, _)| set.file == file)?;
+        let share = Share::of(&measure, answers, &set.examples);
+        if share.of == 0 {
             return None;
         }
-        let right = judged.iter().filter(|(_, is_right)| *is_right).count() as u64;
-        let share = Share { right, of: judged.len() as u64 };
         let (low, high) = share.interval();
         // What is stated is stated of whole answers.
-        let stated = judged.iter().filter(|_| measure == Measure::ExactMatch);
-        let stated = stated.filter_map(|(answer, is_right)| Some((answer.confidence?, *is_right)));
+        let whole = answers.iter().zip(&set.examples).filter(|_| !matches!(measure, Measure::Field(_)));
+        let stated = whole.filter_map(|(answer, example)| Some((answer.confidence?, measure.judge(answer, example)?)));
         Some(Measured {
             value: share.value(),
             low,
             high,
-            right,
+            right: share.right,
             examples: share.of,
             expected_calibration_error: calibration_error(stated),
             reached: share.value() >= claimed.low,

@@ -10,10 +10,11 @@ use whit_model::Brick;
 
 use super::title;
 use crate::answer::{Answer, Finish, answer};
+use crate::bricks::{self, Ready};
 use crate::failure::Interrupted;
 use crate::model_source::LoadArgs;
 use crate::till::{CostArgs, Till};
-use crate::{bricks, format, process, say, stats};
+use crate::{format, process, say, stats};
 
 /// What is asked of a brick, and how to tell the answer.
 pub struct Question<'a> {
@@ -43,12 +44,12 @@ struct Report<'a> {
 pub fn run(question: &Question, begun: Instant) -> anyhow::Result<()> {
     let brick = bricks::open(question.brick)?;
     let mut ready = bricks::prepare(&brick)?;
-    let prompt = ready.job.prompt(question.input)?.len();
+    let prompt = ready.job.prompt(question.input)?;
     // Before the model: a file of prices that is none need not wait for it.
     let mut till = if question.stats || question.json { Till::open(question.cost)? } else { None };
-    let mut engine = ready.load(question.load, prompt, 1)?;
-    let bricks::Ready { job, .. } = ready;
-    let request = job.request(question.input)?;
+    let mut engine = ready.load(question.load, prompt.len(), 1)?;
+    let Ready { job, .. } = ready;
+    let request = job.request_at(prompt, vec![job.temperature()]);
     let answer = answer(&mut engine, request, till.as_mut(), &mut |_| Ok(()))?;
     let took = begun.elapsed();
     if answer.finish == Finish::Interrupted {
